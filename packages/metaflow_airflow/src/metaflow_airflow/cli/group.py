@@ -1,0 +1,32 @@
+"""The click group that Metaflow looks for: one command named `airflow`, its verbs below it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metaflow._vendor import click
+
+from metaflow_airflow.cli.create import create
+
+
+@click.group()
+def cli() -> None:
+    """Metaflow asks for a group that holds exactly one command."""
+
+
+@cli.group(help="Run this flow on Apache Airflow 3.")
+@click.option(
+    "--name",
+    default=None,
+    help="The DAG's id; by default the flow's name (with @project: project.branch.flow).",
+)
+@click.pass_obj
+def airflow(obj: Any, name: str | None = None) -> None:
+    """Check the flow, find the name of its DAG."""
+    from metaflow_airflow.cli.naming import resolve_name
+
+    obj.check(obj.graph, obj.flow, obj.environment, pylint=obj.pylint)
+    obj.airflow = resolve_name(name)
+
+
+airflow.add_command(create)

@@ -1,0 +1,50 @@
+"""The DAG's id and the production token that guards it, by Metaflow's own rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from metaflow.exception import MetaflowException
+
+
+@dataclass(frozen=True)
+class Name:
+    """A DAG's id; flows of one @project and branch share the token's prefix."""
+
+    dag_id: str
+    token_prefix: str
+    is_project: bool
+
+
+def resolve_name(name: str | None) -> Name:
+    """The DAG's id: --name, else the project's name of the flow, else the flow's name.
+
+    Raises:
+        MetaflowException: a name that Airflow takes for no DAG id, or --name with @project.
+    """
+    from metaflow.plugins.airflow.airflow_cli import resolve_dag_name
+
+    return Name(*resolve_dag_name(name))
+
+
+def resolve_token(
+    name: Name, obj: Any, *, authorize: str | None, given: str | None, generate: bool
+) -> str:
+    """The production token of the deployment; new for a new one, checked for an existing one.
+
+    Raises:
+        MetaflowException: somebody else's deployment without its token.
+    """
+    from metaflow.plugins.airflow import airflow_cli
+
+    try:
+        token = airflow_cli.resolve_token(
+            name.dag_id, name.token_prefix, obj, authorize, given, generate, name.is_project
+        )
+    except airflow_cli.IncorrectProductionToken as error:
+        raise MetaflowException(
+            f"{name.dag_id} was deployed by another user. Get its production token from them and "
+            f"call: airflow create --authorize TOKEN. ({error})"
+        ) from error
+    return str(token)

@@ -1,0 +1,5 @@
+"""The bridge's Airflow side: what an exported DAG file imports. Never imports Metaflow."""
+
+from metaflow_airflow.operators.flow import MetaflowFlow
+
+__all__ = ["MetaflowFlow"]

@@ -1,0 +1,238 @@
+"""`MetaflowFlow`: the vocabulary of an exported DAG file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import TriggerRule, XComArg, task_group
+
+from metaflow_airflow import __version__
+from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.operators.inputs import Upstream
+from metaflow_airflow.operators.items import MetaflowItemsOperator
+from metaflow_airflow.operators.process import MetaflowProcessOperator
+from metaflow_airflow.plan.model import CODE_METADATA, Deployment, Items, PlannedStep
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+
+# Metaflow's own timeout fires inside the step; Airflow's is the net below it, for code that does
+# not let Python handle the alarm.
+_TIMEOUT_GRACE = 60
+
+
+@dataclass
+class _Task:
+    """A step that the file has defined: its operator and where it stands."""
+
+    operator: Any
+    depth: int
+    switch: bool = False
+    may_skip: bool = False
+
+    @property
+    def optional(self) -> bool:
+        """Whether a step after it may find that it was not chosen."""
+        return self.switch or self.may_skip
+
+
+@dataclass
+class MetaflowFlow:
+    """A Metaflow flow inside a DAG: `step` adds a task, `each` a body, `items` a nested list.
+
+    Args:
+        name: the flow's class.
+        script: its file inside the code package.
+        code, code_sha, code_metadata: the code package in the datastore.
+        datastore, datastore_root: where the flow's artifacts live.
+        options: top-level options of the flow's command line.
+        decorators: decorators attached to every step on the command line.
+        tags: tags of its runs. namespace: None for the default one.
+        owner: who deployed it. production_token: its production namespace.
+        environment: variables for all steps; never secrets.
+        pool: Airflow's pool for the steps.
+        exported_by: version of the bridge that wrote the file.
+
+    Raises:
+        BridgeError: the file was written by a newer bridge than the one that loads it.
+    """
+
+    name: str
+    script: str
+    code: str
+    code_sha: str
+    datastore_root: str
+    datastore: str = "s3"
+    code_metadata: str = CODE_METADATA
+    options: Sequence[str] = ()
+    decorators: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    namespace: str | None = None
+    owner: str = ""
+    production_token: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    pool: str | None = None
+    exported_by: str = __version__
+    _tasks: dict[str, _Task] = field(default_factory=dict, init=False, repr=False)
+    _body: tuple[str, XComArg] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if _version(self.exported_by) > _version(__version__):
+            raise BridgeError(
+                f"This DAG of {self.name} was exported by metaflow-airflow {self.exported_by}, "
+                f"but {__version__} is installed here. Upgrade metaflow-airflow where Airflow "
+                "runs, or export the flow again with the older version."
+            )
+        self._deployment = Deployment(
+            script=self.script,
+            code=self.code,
+            code_sha=self.code_sha,
+            code_metadata=self.code_metadata,
+            datastore=self.datastore,
+            datastore_root=self.datastore_root,
+            options=tuple(self.options),
+            decorators=tuple(self.decorators),
+            tags=tuple(self.tags),
+            namespace=self.namespace,
+            owner=self.owner,
+            production_token=self.production_token,
+            environment=dict(self.environment),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def step(
+        self,
+        name: str,
+        *,
+        after: str | Sequence[str] = (),
+        each: str | None = None,
+        chooses: Sequence[str] = (),
+        retries: int = 0,
+        user_retries: int | None = None,
+        retry_delay: int = 0,
+        timeout: int | None = None,
+        decorators: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> BaseOperator:
+        """Add a step as a task.
+
+        Args:
+            after: the steps whose outcome it takes as input; they stand earlier in the file.
+            each: the foreach step for each of whose items it runs (inside `@flow.each`: known).
+            chooses: the steps of which this one, a switch, picks one.
+            retries: all retries; user_retries: those that run the step's code again (default all).
+            retry_delay, timeout: seconds.
+            decorators: decorators attached on the command line.
+            environment: variables of this step; never secrets.
+        """
+        after = (after,) if isinstance(after, str) else tuple(after)
+        each = self._body[0] if self._body else each
+        depth = self._depth(each)
+        planned = PlannedStep(
+            name=name,
+            after=after,
+            each=each,
+            chooses=tuple(chooses),
+            may_skip=self._may_skip(after),
+            retries=retries,
+            user_retries=retries if user_retries is None else user_retries,
+            retry_delay=retry_delay,
+            timeout=timeout,
+            decorators=tuple(decorators),
+            environment=dict(environment or {}),
+        )
+        upstream = tuple(
+            Upstream(step, depth=self._task(step).depth, switch=self._task(step).switch)
+            for step in after
+        )
+        arguments: dict[str, Any] = {
+            "task_id": name,
+            "flow": self.name,
+            "deployment": self._deployment,
+            "step": planned,
+            "upstream": upstream,
+            "depth": depth,
+            "retries": retries,
+            "retry_delay": timedelta(seconds=retry_delay),
+            "trigger_rule": self._trigger_rule(after),
+        }
+        if timeout:
+            arguments["execution_timeout"] = timedelta(seconds=timeout + _TIMEOUT_GRACE)
+        if self.pool:
+            arguments["pool"] = self.pool
+        if self._body:
+            operator: Any = MetaflowProcessOperator(item=self._body[1], **arguments)
+        elif each:
+            operator = MetaflowProcessOperator.partial(
+                map_index_template="{{ task.item['label'] }}", **arguments
+            ).expand(item=self._list_of(each))
+        else:
+            operator = MetaflowProcessOperator(**arguments)
+        for source in after:
+            # A foreach step's items come through its list, which is a dependency already.
+            if source != each:
+                self._task(source).operator >> operator
+        self._tasks[name] = _Task(operator, depth, bool(chooses), planned.may_skip)
+        return operator  # type: ignore[no-any-return]
+
+    def items(self, foreach: str) -> BaseOperator:
+        """Add the task that makes one list of the items of all tasks of a nested foreach step."""
+        source = self._task(foreach)
+        name = Items(foreach).name
+        operator = MetaflowItemsOperator(
+            task_id=name,
+            foreach=foreach,
+            trigger_rule=self._trigger_rule((foreach,)),
+        )
+        source.operator >> operator
+        self._tasks[name] = _Task(operator, depth=0, may_skip=source.may_skip)
+        return operator
+
+    def each(self, foreach: str) -> Callable[[Callable[[], None]], None]:
+        """Decorate a function whose steps run one after the other for each item of `foreach`."""
+
+        def add(body: Callable[[], None]) -> None:
+            @task_group(group_id=body.__name__, prefix_group_id=False)
+            def group(item: Any) -> None:
+                self._body = (foreach, item)
+                try:
+                    body()
+                finally:
+                    self._body = None
+
+            group.expand(item=self._list_of(foreach))
+
+        return add
+
+    def _list_of(self, foreach: str) -> Any:
+        flattened = Items(foreach).name
+        return self._task(flattened if flattened in self._tasks else foreach).operator.output
+
+    def _depth(self, each: str | None) -> int:
+        return 0 if each is None else self._task(each).depth + 1
+
+    def _task(self, name: str) -> _Task:
+        if name not in self._tasks:
+            known = ", ".join(self._tasks) or "none yet"
+            raise BridgeError(
+                f"{self.name}: step {name!r} is used before it is defined (defined: {known}). "
+                "Export the flow again instead of editing its DAG file."
+            )
+        return self._tasks[name]
+
+    def _may_skip(self, after: Sequence[str]) -> bool:
+        return any(self._task(name).optional for name in after)
+
+    def _trigger_rule(self, after: Sequence[str]) -> TriggerRule:
+        if self._may_skip(after):
+            return TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+        return TriggerRule.ALL_SUCCESS
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2])

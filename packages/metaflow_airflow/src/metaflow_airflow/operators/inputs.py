@@ -1,0 +1,95 @@
+"""Which Metaflow tasks a step takes as input: pure, from what those before it said.
+
+Every step task leaves one XCom (key `metaflow`), a `Reference`. An item of a foreach is a path of
+indexes; a task at depth 2 with path (2, 5) is the sixth item of the third item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+XCOM_KEY = "metaflow"
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A step whose outcome another one takes, and the depth of its tasks."""
+
+    step: str
+    depth: int
+    switch: bool = False
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a finished step task tells those after it.
+
+    Args:
+        pathspec: run/step/task in Metaflow.
+        path: indexes of its item, outermost first.
+        map_index: of its Airflow task instance.
+        cardinality: how many items a foreach step made. choice: the step that a switch picked.
+        code: the code package that it ran, as {url, sha, metadata}.
+    """
+
+    pathspec: str
+    path: tuple[int, ...] = ()
+    map_index: int = -1
+    cardinality: int | None = None
+    choice: str | None = None
+    code: Mapping[str, str] | None = None
+
+    def to_xcom(self) -> dict[str, Any]:
+        """As JSON."""
+        return {key: value for key, value in asdict(self).items() if value not in (None, ())}
+
+    @classmethod
+    def from_xcom(cls, value: Mapping[str, Any]) -> Reference:
+        """From JSON."""
+        return cls(**{**value, "path": tuple(value.get("path", ()))})
+
+
+def taken(
+    step: str, path: Sequence[int], sources: Iterable[tuple[Upstream, Iterable[Reference]]]
+) -> list[Reference]:
+    """The references that step takes for its item, in Metaflow's order; empty: not chosen.
+
+    A source at the step's own depth or above counts with the task of the same item, a deeper one
+    (the step joins its items) with all tasks below it; a switch only where it picked the step.
+    """
+    found: list[Reference] = []
+    depth = len(path)
+    for upstream, references in sources:
+        shared = min(depth, upstream.depth)
+        matching = [
+            reference
+            for reference in references
+            if reference.path[:shared] == tuple(path[:shared])
+            and (not upstream.switch or reference.choice == step)
+        ]
+        found += sorted(matching, key=lambda reference: reference.path)
+    if any(upstream.depth > depth for upstream, _ in sources):
+        # The items of a foreach join stand in item order, whichever branch each of them took.
+        found.sort(key=lambda reference: reference.path)
+    return found
+
+
+def flatten(references: Iterable[Reference]) -> list[dict[str, Any]]:
+    """The items of all tasks of a foreach step, as one list to map over."""
+    return [
+        item(reference, index)
+        for reference in sorted(references, key=lambda reference: reference.path)
+        for index in range(reference.cardinality or 0)
+    ]
+
+
+def item(reference: Reference, index: int) -> dict[str, Any]:
+    """One item: its path, the map index of the foreach task that made it, what the UI shows."""
+    path = [*reference.path, index]
+    return {
+        "path": path,
+        "parent": reference.map_index,
+        "label": "/".join(str(part) for part in path),
+    }

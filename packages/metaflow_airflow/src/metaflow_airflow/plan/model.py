@@ -1,0 +1,165 @@
+"""The plan: one frozen dataclass for each kind of thing that an exported DAG contains.
+
+How a foreach runs on an orchestrator that cannot nest mapping. Every Metaflow task is one task
+instance; a step at depth d is a task mapped over a flat list of index paths:
+
+    start --> split --> train[i] --> score[i] --> pick --> end        Body(split): train, score
+                                                                      mapped over split's own list
+
+    start --> outer --> inner[i] --> (inner's items) --> work[k] --> regroup[i] --> end
+              |                      |
+              list of [i]            Items(inner): the lists of all inner[i] as one, [i, j] at k
+
+Steps of one depth that follow each other without a barrier between them share a Body: an item goes
+through them at its own pace. A nested foreach is a barrier: what stands before it and what joins it
+are two Bodies over the same list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# What Metaflow says of the code packages that it makes today; a DAG file names only others.
+CODE_METADATA = '{"version": 0, "archive_format": "tgz", "mfcontent_version": 1}'
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One step of the flow as an Airflow task (mapped over the items of foreach step `each`).
+
+    Args:
+        after: the steps whose outcome it takes as input.
+        chooses: the steps of which a switch picks one.
+        may_skip: a switch stands before it, so that it or its upstream may be skipped.
+        retries, retry_delay: Airflow's retries, seconds between them.
+        user_retries: how many of the retries run the user's code again (the rest is @catch's).
+        timeout: seconds of Metaflow's @timeout.
+        decorators: specs of decorators that the command line attached to this step alone.
+    """
+
+    name: str
+    after: tuple[str, ...] = ()
+    each: str | None = None
+    chooses: tuple[str, ...] = ()
+    may_skip: bool = False
+    retries: int = 0
+    user_retries: int = 0
+    retry_delay: int = 0
+    timeout: int | None = None
+    decorators: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Body:
+    """Steps that run one after the other for each item of a foreach step."""
+
+    each: str
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def name(self) -> str:
+        """The id of its task group."""
+        return f"{self.each}_to_{self.steps[-1].name}"
+
+
+@dataclass(frozen=True)
+class Items:
+    """A task that flattens the lists of a nested foreach step's tasks into one."""
+
+    foreach: str
+
+    @property
+    def name(self) -> str:
+        """Its task id; no step's name contains a dot."""
+        return f"{self.foreach}.items"
+
+
+Block = PlannedStep | Body | Items
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A flow's parameter as a typed field of Airflow's trigger form.
+
+    Args:
+        types: JSON schema types that it takes.
+        default: as JSON; only meaningful when not required.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    default: Any = None
+    required: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When the DAG starts by itself: a five-field cron expression in a time zone."""
+
+    cron: str
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a step needs to know of the deployment, besides its own plan.
+
+    Args:
+        script: the flow's file name inside the code package.
+        code, code_sha, code_metadata: the code package in the datastore.
+        datastore, datastore_root: where artifacts live.
+        options: the flow's top-level command line options, besides those of the datastore.
+        decorators: specs of decorators that the command line attached to every step (`--with`).
+        tags: tags of the run. namespace: None for the default one.
+        owner: the user who deployed. production_token: the production namespace's name.
+    """
+
+    script: str
+    code: str
+    code_sha: str
+    datastore: str
+    datastore_root: str
+    options: tuple[str, ...] = ()
+    code_metadata: str = CODE_METADATA
+    decorators: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    namespace: str | None = None
+    owner: str = ""
+    production_token: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole DAG.
+
+    Args:
+        blocks: in an order in which each stands after what it depends on.
+        max_workers: how many steps of a run may run at once.
+        pool: Airflow's pool for the steps. timeout: seconds for a whole run.
+    """
+
+    dag_id: str
+    flow: str
+    deployment: Deployment
+    blocks: tuple[Block, ...]
+    parameters: tuple[Parameter, ...] = ()
+    schedule: Schedule | None = None
+    doc: str = ""
+    paused: bool | None = None
+    max_workers: int | None = None
+    pool: str | None = None
+    timeout: int | None = None
+
+    def steps(self) -> Iterator[PlannedStep]:
+        """All steps, in the blocks' order."""
+        for block in self.blocks:
+            if isinstance(block, Body):
+                yield from block.steps
+            elif isinstance(block, PlannedStep):
+                yield block

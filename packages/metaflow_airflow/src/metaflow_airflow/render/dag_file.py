@@ -1,0 +1,126 @@
+"""Plan -> text. The same plan gives the same bytes, so that a diff shows what changed."""
+
+from __future__ import annotations
+
+from metaflow_airflow import __version__
+from metaflow_airflow.plan import Body, Items, Parameter, Plan, PlannedStep
+from metaflow_airflow.plan.model import CODE_METADATA
+from metaflow_airflow.render.literals import Source, call, literal
+
+
+def render(plan: Plan) -> str:
+    """The DAG file of a plan: imports of airflow.sdk and the bridge, the flow, its DAG."""
+    sdk = ["DAG"]
+    if plan.schedule:
+        sdk.append("CronTriggerTimetable")
+    if plan.parameters:
+        sdk.append("Param")
+    lines = [
+        f'"""{plan.flow} as an Airflow DAG, exported from {plan.deployment.script}.',
+        "",
+        "Do not edit: change the flow and export it again.",
+        '"""',
+        "",
+        *(["from datetime import timedelta", ""] if plan.timeout else []),
+        f"from airflow.sdk import {', '.join(sorted(sdk))}",
+        "from metaflow_airflow.operators import MetaflowFlow",
+        "",
+        f"flow = {_flow(plan)}",
+        "",
+        f"with {_dag(plan)} as dag:",
+    ]
+    for block in plan.blocks:
+        if isinstance(block, Body):
+            lines += _body(block)
+        elif isinstance(block, Items):
+            lines.append("    " + call("flow.items", block.foreach))
+        else:
+            lines.append("    " + _step(block, each=block.each, indent=4))
+    return "\n".join(lines).rstrip().replace("\n\n\n", "\n\n") + "\n"
+
+
+def _flow(plan: Plan) -> str:
+    deployment = plan.deployment
+    return call(
+        "MetaflowFlow",
+        plan.flow,
+        script=deployment.script,
+        code=deployment.code,
+        code_sha=deployment.code_sha,
+        code_metadata=None
+        if deployment.code_metadata == CODE_METADATA
+        else deployment.code_metadata,
+        datastore=deployment.datastore,
+        datastore_root=deployment.datastore_root,
+        options=list(deployment.options),
+        decorators=list(deployment.decorators),
+        tags=list(deployment.tags),
+        namespace=deployment.namespace,
+        owner=deployment.owner,
+        production_token=deployment.production_token,
+        environment=dict(deployment.environment),
+        pool=plan.pool,
+        exported_by=__version__,
+        _wrap=True,  # what a new export changes is one line in a diff
+    )
+
+
+def _dag(plan: Plan) -> str:
+    schedule: object = Source("None")
+    if plan.schedule:
+        schedule = Source(
+            call("CronTriggerTimetable", plan.schedule.cron, timezone=plan.schedule.timezone)
+        )
+    timeout = Source(f"timedelta(seconds={plan.timeout})") if plan.timeout else None
+    return call(
+        "DAG",
+        plan.dag_id,
+        schedule=schedule,
+        catchup=False,
+        is_paused_upon_creation=plan.paused,
+        max_active_tasks=plan.max_workers,
+        dagrun_timeout=timeout,
+        default_args={"owner": plan.deployment.owner} if plan.deployment.owner else None,
+        tags=sorted({"metaflow", *plan.deployment.tags}),
+        params={parameter.name: Source(_param(parameter)) for parameter in plan.parameters},
+        doc_md=plan.doc,
+        _tail=len("with  as dag:"),
+    )
+
+
+def _param(parameter: Parameter) -> str:
+    return call(
+        "Param",
+        *([] if parameter.required else [Source(literal(parameter.default))]),
+        type=parameter.types[0] if len(parameter.types) == 1 else list(parameter.types),
+        description=parameter.description,
+        _indent=8,
+        _tail=len(parameter.name) + 5,
+    )
+
+
+def _body(body: Body) -> list[str]:
+    return [
+        "",
+        f"    @flow.each({literal(body.each)})",
+        f"    def {body.name}():",
+        *("        " + _step(step, each=None, indent=8) for step in body.steps),
+        "",
+    ]
+
+
+def _step(step: PlannedStep, *, each: str | None, indent: int) -> str:
+    return call(
+        "flow.step",
+        step.name,
+        after=step.after[0] if len(step.after) == 1 else list(step.after),
+        each=each,
+        chooses=list(step.chooses),
+        retries=step.retries or None,
+        user_retries=step.user_retries if step.user_retries != step.retries else None,
+        retry_delay=step.retry_delay or None,
+        timeout=step.timeout,
+        decorators=list(step.decorators),
+        environment=dict(step.environment),
+        _indent=indent,
+    )

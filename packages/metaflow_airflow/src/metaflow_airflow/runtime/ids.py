@@ -1,0 +1,99 @@
+"""From Airflow's names and tries to Metaflow's run, task and attempt. Pure.
+
+Metaflow knows 6 attempts of a task; Airflow's try number grows with every retry and every clear,
+without bound. Try n (0-based) is attempt n % 6 of *generation* n // 6, and each generation is a
+Metaflow task of its own (`t`, `t.g1`, `t.g2`, …). What Airflow runs between two clears is a *life*:
+its first try is the number of tries before it. With @retry(times=1) and @catch (3 tries more):
+
+| try_number | max_tries | life begins at | task, attempt | max user retries | runs                |
+|------------|-----------|----------------|---------------|------------------|---------------------|
+| 1          | 4         | 0              | t, 0          | 1                | the step            |
+| 2          | 4         | 0              | t, 1          | 1                | the step            |
+| 3          | 4         | 0              | t, 2          | 1                | @catch's fallback   |
+| (cleared)  |           |                |               |                  |                     |
+| 4          | 7         | 3              | t, 3          | 4                | the step, afresh    |
+| 5          | 7         | 3              | t, 4          | 4                | the step            |
+| 6          | 7         | 3              | t, 5          | 4                | @catch's fallback   |
+| 7          | 7         | 3              | t.g1, 0       | -2               | @catch's fallback   |
+| (cleared)  |           |                |               |                  |                     |
+| 8          | 11        | 7              | t.g1, 1       | 2                | the step, afresh    |
+
+Ids never look like integers (Metaflow takes those for ids that its service gave out) and hold
+nothing but letters, digits, "-" and "." (its lists of input paths use ",", ":" and "!").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MAX_ATTEMPTS = 6
+"""Metaflow's own limit (metaflow_config.MAX_ATTEMPTS)."""
+
+RUN_ID_PREFIX = "airflow-"
+
+
+@dataclass(frozen=True)
+class Life:
+    """Where a try stands.
+
+    Args:
+        generation: which Metaflow task. attempt: of it, 0-based.
+        max_user_code_retries: last attempt, in this generation's numbers, that runs the step's own
+            code; @catch's fallback runs after it.
+        cleared: whether somebody cleared the task before.
+    """
+
+    generation: int
+    attempt: int
+    max_user_code_retries: int
+    cleared: bool
+
+
+def life(*, try_number: int, max_tries: int, retries: int, user_retries: int) -> Life:
+    """The attempt that a try of an Airflow task instance is.
+
+    Args:
+        try_number: Airflow's, 1-based. max_tries: Airflow's, `retries` unless cleared.
+        retries: the operator's. user_retries: those that run the step's own code.
+
+    Raises:
+        ValueError: try_number below 1.
+    """
+    if try_number < 1:
+        raise ValueError(f"try_number counts from 1, not {try_number}")
+    number = try_number - 1
+    # The DAG may have been exported with other retries since max_tries was written: a life never
+    # begins after the try that it contains.
+    begin = min(max(max_tries - retries, 0), number)
+    generation, attempt = divmod(number, MAX_ATTEMPTS)
+    return Life(
+        generation=generation,
+        attempt=attempt,
+        max_user_code_retries=begin + user_retries - generation * MAX_ATTEMPTS,
+        cleared=begin > 0,
+    )
+
+
+def run_id(dag_id: str, dag_run_id: str) -> str:
+    """Metaflow's run id for a DAG run; 64 bits of a hash, so that nobody needs to be asked."""
+    return RUN_ID_PREFIX + _hash([dag_id, dag_run_id])
+
+
+def task_id(path: Sequence[int] = (), generation: int = 0) -> str:
+    """Metaflow's task id for an item (indexes, outermost foreach first): t, t-2-5, t-2-5.g1."""
+    name = "-".join(["t", *map(str, path)])
+    return f"{name}.g{generation}" if generation else name
+
+
+def parameters_task_id(parameters: Mapping[str, Any]) -> str:
+    """Id of the run's `_parameters` task: a start step that is cleared finds its own again."""
+    return "p-" + _hash(sorted(parameters.items()))
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,195 @@
+"""One attempt of one Metaflow task, and what came of it, as data that travels as JSON."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+FORMAT = 1
+"""Of the JSON; raised when an older reader would run a task wrongly."""
+
+
+class TaskFormatError(ValueError):
+    """The JSON is not the description of a task that this version can run."""
+
+
+@dataclass(frozen=True)
+class Init:
+    """How the run's parameters come to be, before its start step.
+
+    Args:
+        task_id: of the `_parameters` task.
+        parameters: values by parameter name; any JSON. None: the flow's own default.
+        clone: run/_parameters/task of another run, whose values are taken instead.
+    """
+
+    task_id: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    clone: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTask:
+    """One attempt of one Metaflow task.
+
+    Args:
+        flow: the flow's class. script: its file inside the code package.
+        code_url, code_sha, code_metadata: the code package (METAFLOW_CODE_*).
+        datastore, datastore_root: where artifacts live; datastore is a type ("s3").
+        options: top-level options of the flow's command line, complete ("--metadata=local", …).
+        attempt: 0-based, below Metaflow's 6 (see ids.life).
+        max_user_code_retries: last attempt of the step's own code; may be negative.
+        input_paths: run/step/task, or run/step/task/attempt, in input order.
+        split_index: of the item, for the steps that a foreach step leads to.
+        decospecs: decorators attached on the command line (--with).
+        namespace: None for the default one. origin_run_id: the run that this one resumes.
+        init: for the start step; None for all others.
+        owner: the user who deployed. production_token: the production namespace's name.
+        environment_type: Metaflow's --environment; for another than "local", bootstrap (shell
+            commands) and executable are what that environment answers for the step.
+        env: variables for the step; never secrets.
+        clone: run/step/task of which this task becomes a copy, instead of running.
+        timeout: seconds after which the launcher ends the step (its own @timeout comes earlier).
+    """
+
+    flow: str
+    script: str
+    code_url: str
+    code_sha: str
+    datastore: str
+    datastore_root: str
+    step: str
+    run_id: str
+    task_id: str
+    attempt: int
+    code_metadata: str = ""
+    options: tuple[str, ...] = ()
+    max_user_code_retries: int = 0
+    input_paths: tuple[str, ...] = ()
+    split_index: int | None = None
+    decospecs: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    namespace: str | None = None
+    origin_run_id: str | None = None
+    init: Init | None = None
+    owner: str = ""
+    production_token: str = ""
+    environment_type: str = "local"
+    bootstrap: tuple[str, ...] = ()
+    executable: str = "python"
+    env: Mapping[str, str] = field(default_factory=dict)
+    clone: str | None = None
+    timeout: float | None = None
+
+    @property
+    def pathspec(self) -> str:
+        """run/step/task, as input paths name it."""
+        return f"{self.run_id}/{self.step}/{self.task_id}"
+
+    def to_json(self) -> str:
+        """As JSON text."""
+        return json.dumps({"format": FORMAT, **asdict(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> StepTask:
+        """From JSON text.
+
+        Raises:
+            TaskFormatError: no JSON object, or written by a bridge that is too new.
+        """
+        values = _object(text, "a step task")
+        written = values.pop("format", None)
+        if written != FORMAT:
+            raise TaskFormatError(
+                f"The step task has format {written!r}; this metaflow-airflow reads {FORMAT}. "
+                "Install the same version where Airflow runs and where the step runs."
+            )
+        init = values.pop("init", None)
+        task = _make(cls, values)
+        return _replaced(task, init=Init(**init)) if init else task
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What came of an attempt.
+
+    Args:
+        exit_code: of the step; 128 + n when signal n ended it.
+        cardinality: how many items a foreach step made. choice: the step that a switch picked.
+        error: the last line of the step's own error, or why it was ended.
+        timed_out: by @timeout or by the launcher's own deadline.
+        killed_by: number of the signal that ended the step.
+    """
+
+    ok: bool
+    exit_code: int
+    cardinality: int | None = None
+    choice: str | None = None
+    error: str | None = None
+    timed_out: bool = False
+    killed_by: int | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, in one line."""
+        parts = []
+        if self.killed_by is not None:
+            parts.append(f"killed by {signal_name(self.killed_by)}")
+        elif not self.ok:
+            parts.append(f"exit code {self.exit_code}")
+        if self.timed_out:
+            parts.append("timed out")
+        return ": ".join([", ".join(parts), *([self.error] if self.error else [])])
+
+    def to_json(self) -> str:
+        """As JSON text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> StepResult:
+        """From JSON text.
+
+        Raises:
+            TaskFormatError: no JSON object.
+        """
+        return _make(cls, _object(text, "a step result"))
+
+
+def signal_name(number: int) -> str:
+    """SIGKILL for 9."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+_T = TypeVar("_T", StepTask, StepResult)
+
+
+def _object(text: str, what: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise TaskFormatError(f"Not {what} in JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise TaskFormatError(f"Not {what}: a JSON object was expected, not {text[:40]!r}.")
+    return values
+
+
+def _make(cls: type[_T], values: dict[str, Any]) -> _T:
+    known = {item.name for item in fields(cls)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise TaskFormatError(f"{cls.__name__}: unknown field {', '.join(unknown)}.")
+    lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+    try:
+        return cls(**{**values, **lists})
+    except TypeError as error:
+        raise TaskFormatError(f"{cls.__name__}: {error}.") from error
+
+
+def _replaced(task: StepTask, *, init: Init) -> StepTask:
+    return StepTask(**{**{f.name: getattr(task, f.name) for f in fields(task)}, "init": init})
