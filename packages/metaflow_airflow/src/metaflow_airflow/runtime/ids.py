@@ -69,11 +69,18 @@ def life(*, try_number: int, max_tries: int, retries: int, user_retries: int) ->
     # The DAG may have been exported with other retries since max_tries was written: a life never
     # begins after the try that it contains.
     begin = min(max(max_tries - retries, 0), number)
+    if number > begin + retries:
+        # More tries than Airflow grants: a running task was cleared, which leaves max_tries as it
+        # was. What somebody asked for anew is never answered with a fallback.
+        begin = number
     generation, attempt = divmod(number, MAX_ATTEMPTS)
+    last = begin + max(user_retries, 0) - generation * MAX_ATTEMPTS
+    if user_retries >= retries:
+        last = max(last, attempt)
     return Life(
         generation=generation,
         attempt=attempt,
-        max_user_code_retries=begin + user_retries - generation * MAX_ATTEMPTS,
+        max_user_code_retries=last,
         cleared=begin > 0,
     )
 
