@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
+from metaflow_airflow.operators import references
 from metaflow_airflow.operators.inputs import XCOM_KEY, Reference, Upstream, item, taken
 from metaflow_airflow.plan.model import Deployment, PlannedStep
 from metaflow_airflow.runtime import ids
@@ -70,7 +71,7 @@ class MetaflowStepOperator(BaseOperator):
         reference = Reference(
             pathspec=task.pathspec,
             path=self._path,
-            map_index=context["ti"].map_index,
+            map_index=_map_index(context),
             cardinality=result.cardinality,
             choice=result.choice,
             code={
@@ -90,7 +91,7 @@ class MetaflowStepOperator(BaseOperator):
         run_id = ids.run_id(ti.dag_id, ti.run_id)
         life = ids.life(
             try_number=ti.try_number,
-            max_tries=getattr(ti, "max_tries", self.retries),
+            max_tries=ti.max_tries,
             retries=self.retries or 0,
             user_retries=self.step.user_retries,
         )
@@ -148,7 +149,7 @@ class MetaflowStepOperator(BaseOperator):
         sources = [(upstream, self._references(upstream, context)) for upstream in self.upstream]
         found = taken(self.step.name, self._path, sources)
         if not found:
-            chosen = {r.choice for _, references in sources for r in references if r.choice}
+            chosen = {r.choice for _, found_there in sources for r in found_there if r.choice}
             raise AirflowSkipException(
                 f"{self.step.name} was not chosen"
                 + (f" (chosen: {', '.join(sorted(chosen))})" if chosen else "")
@@ -156,18 +157,15 @@ class MetaflowStepOperator(BaseOperator):
         return found
 
     def _references(self, upstream: Upstream, context: Context) -> list[Reference]:
-        ti = context["ti"]
         if upstream.depth > self.depth:
-            values: Iterable[Any] = ti.xcom_pull(task_ids=[upstream.step], key=XCOM_KEY)
+            return references.of_all(context, upstream.step)
+        if upstream.depth == 0:
+            map_index = -1
+        elif upstream.depth == self.depth:
+            map_index = _map_index(context)
         else:
-            if upstream.depth == 0:
-                map_index = -1
-            elif upstream.depth == self.depth:
-                map_index = ti.map_index
-            else:
-                map_index = self.item["parent"]
-            values = [ti.xcom_pull(task_ids=upstream.step, key=XCOM_KEY, map_indexes=map_index)]
-        return [Reference.from_xcom(value) for value in values if value]
+            map_index = self.item["parent"]
+        return references.of_one(context, upstream.step, map_index, may_skip=self.step.may_skip)
 
     def _code(self, inputs: Sequence[Reference], *, cleared: bool) -> Mapping[str, str]:
         """The code that the attempt runs.
@@ -184,3 +182,8 @@ class MetaflowStepOperator(BaseOperator):
         if cleared or not carried or newest in carried:
             return newest
         return carried[0]
+
+
+def _map_index(context: Context) -> int:
+    index = context["ti"].map_index
+    return -1 if index is None else index

@@ -163,14 +163,14 @@ class MetaflowFlow:
         }
         if timeout:
             arguments["execution_timeout"] = timedelta(seconds=timeout + _TIMEOUT_GRACE)
+        if each:
+            arguments["map_index_template"] = "{{ task.item['label'] }}"
         if self.pool:
             arguments["pool"] = self.pool
         if self._body:
             operator: Any = MetaflowProcessOperator(item=self._body[1], **arguments)
         elif each:
-            operator = MetaflowProcessOperator.partial(
-                map_index_template="{{ task.item['label'] }}", **arguments
-            ).expand(item=self._list_of(each))
+            operator = MetaflowProcessOperator.partial(**arguments).expand(item=self._list_of(each))
         else:
             operator = MetaflowProcessOperator(**arguments)
         for source in after:

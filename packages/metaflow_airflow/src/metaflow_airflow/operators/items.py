@@ -6,7 +6,8 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from metaflow_airflow.operators.inputs import XCOM_KEY, Reference, flatten
+from metaflow_airflow.operators import references
+from metaflow_airflow.operators.inputs import flatten
 
 
 class MetaflowItemsOperator(BaseOperator):
@@ -20,7 +21,7 @@ class MetaflowItemsOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """The flat list of items: {path, parent, label}."""
-        values = context["ti"].xcom_pull(task_ids=[self.foreach], key=XCOM_KEY)
-        items = flatten(Reference.from_xcom(value) for value in values if value)
-        self.log.info("%s made %d items in %d tasks", self.foreach, len(items), len(values))
+        found = references.of_all(context, self.foreach)
+        items = flatten(found)
+        self.log.info("%s made %d items in %d tasks", self.foreach, len(items), len(found))
         return items

@@ -7,11 +7,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from metaflow_airflow.operators.base import MetaflowStepOperator
-from metaflow_airflow.runtime.process import StepProcess
 from metaflow_airflow.runtime.task import StepResult, StepTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from metaflow_airflow.runtime.process import StepProcess
 
 PYTHON_VARIABLE = "METAFLOW_AIRFLOW_PYTHON"
 
@@ -28,6 +29,8 @@ class MetaflowProcessOperator(MetaflowStepOperator):
 
     def run_step(self, task: StepTask, context: Context) -> StepResult:
         """Run the launcher; its lines go to the task's log."""
+        from metaflow_airflow.runtime.process import StepProcess
+
         self._process = StepProcess(
             task,
             python=os.environ.get(PYTHON_VARIABLE, sys.executable),

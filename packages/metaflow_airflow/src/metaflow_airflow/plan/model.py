@@ -52,6 +52,9 @@ class PlannedStep:
     environment: Mapping[str, str] = field(default_factory=dict)
     doc: str = ""
 
+    def __str__(self) -> str:
+        return self.name
+
 
 @dataclass(frozen=True)
 class Body:
@@ -132,6 +135,9 @@ class Deployment:
     owner: str = ""
     production_token: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.script} ({self.code_sha[:12]})"
 
 
 @dataclass(frozen=True)
