@@ -1,0 +1,87 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow_service.settings import (
+    AirflowSettings,
+    airflow_environment,
+    dag_bundle_list,
+    new_secrets,
+)
+from cryptography.fernet import Fernet
+
+ASK_AIRFLOW = """
+import json, sys
+from airflow.configuration import conf
+names = json.load(sys.stdin)
+known = conf.configuration_description
+print(json.dumps({
+    "unknown": [n for n in names if n.split(".")[1] not in known[n.split(".")[0]]["options"]],
+    "values": {n: conf.get(*n.split(".")) for n in names},
+    "host": conf.getimport("core", "hostname_callable")(),
+}))
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> AirflowSettings:
+    return AirflowSettings(
+        home=tmp_path / "home",
+        logs=tmp_path / "home" / "logs",
+        database_url="postgresql+psycopg2://airflow:secret@127.0.0.1:5432/airflow",
+        host="127.0.0.1",
+        port=8080,
+        url="http://127.0.0.1:8080",
+        log_port=8793,
+        bundles={"data_engineering": Path("/dags/one"), "flows": Path("/dags/two")},
+        passwords_file=tmp_path / "passwords.json",
+        secrets=new_secrets(),
+    )
+
+
+def test_airflow_itself_knows_every_option_and_reads_the_value_given(
+    settings: AirflowSettings,
+) -> None:
+    environment = airflow_environment(settings)
+    names = [
+        ".".join(name.removeprefix("AIRFLOW__").lower().split("__"))
+        for name in environment
+        if name.startswith("AIRFLOW__")
+    ]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW__")}
+
+    answer = subprocess.run(
+        [sys.executable, "-c", ASK_AIRFLOW],
+        input=json.dumps(names),
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    told = json.loads(answer.stdout.splitlines()[-1])
+    assert told["unknown"] == []
+    assert told["host"] == "localhost"
+    for name in names:
+        section, option = name.upper().split(".")
+        assert told["values"][name] == environment[f"AIRFLOW__{section}__{option}"]
+
+
+def test_bundles_are_local_folders_by_name(settings: AirflowSettings) -> None:
+    bundles = json.loads(dag_bundle_list(settings.bundles))
+
+    assert [(b["name"], b["kwargs"]["path"]) for b in bundles] == [
+        ("data_engineering", "/dags/one"),
+        ("flows", "/dags/two"),
+    ]
+
+
+def test_secrets_are_drawn_anew_and_the_fernet_key_works() -> None:
+    first, second = new_secrets(), new_secrets()
+
+    assert len({first.fernet_key, second.fernet_key, first.jwt_secret, second.jwt_secret}) == 4
+    box = Fernet(first.fernet_key)
+    assert box.decrypt(box.encrypt(b"trip")) == b"trip"
