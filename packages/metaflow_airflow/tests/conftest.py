@@ -1,0 +1,49 @@
+"""What the bridge's tests share."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLOWS = Path(__file__).parent / "flows"
+
+
+def load_flow(path: Path) -> Any:
+    """An instance of the flow class that a file defines, as Metaflow itself makes it."""
+    from metaflow import FlowSpec
+
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    classes = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, FlowSpec) and value is not FlowSpec
+    ]
+    assert len(classes) == 1, f"{path} defines {len(classes)} flows"
+    return classes[0](use_cli=False)
+
+
+@pytest.fixture
+def flow() -> Callable[[str], Any]:
+    """Loads one of the flows in tests/flows by its file's name."""
+    return lambda name: load_flow(FLOWS / f"{name}.py")
+
+
+@pytest.fixture
+def write_flow(tmp_path: Path) -> Callable[[str], Any]:
+    """Loads a flow from the source of its steps."""
+
+    def load(steps: str) -> Any:
+        body = "\n".join(f"    {line}" for line in steps.strip("\n").splitlines())
+        path = tmp_path / "written.py"
+        path.write_text(f"from metaflow import *\n\n\nclass Written(FlowSpec):\n{body}\n")
+        return load_flow(path)
+
+    return load

@@ -1,0 +1,145 @@
+from metaflow_airflow.graph.read import read_graph
+from metaflow_airflow.plan import Body, Items, PlannedStep, build_plan
+
+
+def shape(blocks):
+    """Blocks as short text: step, step*foreach, [step step]*foreach, items(foreach)."""
+    texts = []
+    for block in blocks:
+        if isinstance(block, Body):
+            texts.append(f"[{' '.join(s.name for s in block.steps)}]*{block.each}")
+        elif isinstance(block, Items):
+            texts.append(f"items({block.foreach})")
+        else:
+            texts.append(block.name + (f"*{block.each}" if block.each else ""))
+    return texts
+
+
+def test_three_levels_become_flat_lists(flow):
+    assert shape(build_plan(read_graph(flow("nested")))) == [
+        "start",
+        "region*start",
+        "items(region)",
+        "[shop stock staff shop_join open_days]*region",
+        "items(open_days)",
+        "[day closed sell day_end]*open_days",
+        "days_join*region",
+        "[shops_join after_shops]*start",
+        "regions_join",
+        "end",
+    ]
+
+
+def test_what_stands_beside_a_nested_foreach_does_not_wait_in_its_group(flow):
+    blocks = build_plan(read_graph(flow("maybe_fan")))
+
+    assert shape(blocks) == [
+        "start",
+        "[sort split small]*start",
+        "items(split)",
+        "part*split",
+        "[whole sorted]*start",
+        "join",
+        "end",
+    ]
+
+
+def test_a_branch_around_a_nested_foreach_makes_no_group_depend_on_itself(write_flow):
+    flow = write_flow(
+        """
+        @step
+        def start(self):
+            self.xs = [1, 2]
+            self.next(self.a, foreach="xs")
+
+        @step
+        def a(self):
+            self.next(self.b, self.c)
+
+        @step
+        def b(self):
+            self.ys = [1]
+            self.next(self.inner, foreach="ys")
+
+        @step
+        def inner(self):
+            self.next(self.b_join)
+
+        @step
+        def b_join(self, inputs):
+            self.next(self.d)
+
+        @step
+        def c(self):
+            self.next(self.d)
+
+        @step
+        def d(self, inputs):
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """.replace("\n        ", "\n")
+    )
+
+    assert shape(build_plan(read_graph(flow))) == [
+        "start",
+        "[a b c]*start",
+        "items(b)",
+        "inner*b",
+        "[b_join d]*start",
+        "join",
+        "end",
+    ]
+
+
+def test_blocks_stand_after_what_they_need(flow):
+    for name in ("branches", "nested", "switches", "maybe_fan", "single", "names"):
+        seen = set()
+        for block in build_plan(read_graph(flow(name))):
+            steps = block.steps if isinstance(block, Body) else [block]
+            for step in steps:
+                if isinstance(step, Items):
+                    assert step.foreach in seen
+                    continue
+                assert set(step.after) <= seen, f"{name}: {step.name} before {step.after}"
+                seen.add(step.name)
+
+
+def test_only_what_follows_a_switch_may_skip(flow):
+    steps = [s for s in build_plan(read_graph(flow("switches"))) if isinstance(s, PlannedStep)]
+
+    assert {s.name for s in steps if not s.may_skip} == {"start"}
+    assert next(s for s in steps if s.name == "deep").chooses == ("x", "merge")
+
+
+def test_decorators_become_the_tasks_settings(write_flow):
+    flow = write_flow(
+        """
+        @retry(times=2, minutes_between_retries=3)
+        @catch(var="error")
+        @timeout(minutes=1, seconds=30)
+        @environment(vars={"MODE": "fast"})
+        @step
+        def start(self):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """.replace("\n        ", "\n")
+    )
+
+    start, end = build_plan(read_graph(flow), decorators={"end": ("card",)})
+
+    assert isinstance(start, PlannedStep)
+    assert isinstance(end, PlannedStep)
+    assert (start.retries, start.user_retries, start.retry_delay) == (5, 2, 180)
+    assert start.timeout == 90
+    assert start.environment == {"MODE": "fast"}
+    assert end.decorators == ("card",)

@@ -1,0 +1,119 @@
+import ast
+import subprocess
+import sys
+
+from metaflow_airflow.graph.read import read_graph
+from metaflow_airflow.plan import Deployment, Parameter, Plan, Schedule, build_plan
+from metaflow_airflow.render import render
+
+DEPLOYMENT = Deployment(
+    script="flow.py",
+    code="s3://bucket/metaflow/Flow/data/3f/3f9c",
+    code_sha="3f9c",
+    datastore="s3",
+    datastore_root="s3://bucket/metaflow",
+    options=("--metadata=local",),
+    owner="ann",
+    production_token="flow-0-abcd",
+)
+
+
+def plan_of(flow, **changes):
+    graph = read_graph(flow)
+    return Plan(
+        **{
+            "dag_id": graph.flow,
+            "flow": graph.flow,
+            "deployment": DEPLOYMENT,
+            "blocks": build_plan(graph),
+            "doc": graph.doc,
+            **changes,
+        }
+    )
+
+
+def test_the_file_of_a_foreach_with_a_body(flow):
+    text = render(plan_of(flow("maybe_fan"), max_workers=10))
+
+    assert (
+        text
+        == '''"""MaybeFan as an Airflow DAG, exported from flow.py.
+
+Do not edit: change the flow and export it again.
+"""
+
+from airflow.sdk import DAG
+from metaflow_airflow.operators import MetaflowFlow
+
+flow = MetaflowFlow(
+    "MaybeFan",
+    script="flow.py",
+    code="s3://bucket/metaflow/Flow/data/3f/3f9c",
+    code_sha="3f9c",
+    datastore="s3",
+    datastore_root="s3://bucket/metaflow",
+    options=["--metadata=local"],
+    owner="ann",
+    production_token="flow-0-abcd",
+    exported_by="0.1.0",
+)
+
+with DAG(
+    "MaybeFan",
+    schedule=None,
+    catchup=False,
+    max_active_tasks=10,
+    default_args={"owner": "ann"},
+    tags=["metaflow"],
+    doc_md="Each item is small or big; the big ones fan out again.",
+) as dag:
+    flow.step("start")
+
+    @flow.each("start")
+    def start_to_small():
+        flow.step("sort", after="start", chooses=["split", "small"])
+        flow.step("split", after="sort")
+        flow.step("small", after="sort")
+
+    flow.items("split")
+    flow.step("part", after="split", each="split")
+
+    @flow.each("start")
+    def start_to_sorted():
+        flow.step("whole", after="part")
+        flow.step("sorted", after=["small", "whole"])
+
+    flow.step("join", after="sorted")
+    flow.step("end", after="join")
+'''
+    )
+
+
+def test_it_is_stable_small_valid_and_formatted(flow, tmp_path):
+    for name in ("branches", "nested", "switches", "single"):
+        parameters = (
+            Parameter("text", ("string",), 'he said "hi"\n\\ é', description="it's a 'text'"),
+            Parameter("data", ("object", "null"), {"a": [1, 2.5, None, True], "b": {}}),
+            Parameter("needed", ("integer",), required=True, description="x" * 200),
+        )
+        changes = {
+            "parameters": parameters,
+            "schedule": Schedule("0 6 * * *", "Europe/Berlin"),
+            "timeout": 600,
+            "doc": 'A "doc"\nof two lines',
+        }
+        text = render(plan_of(flow(name), **changes))
+        assert text == render(plan_of(flow(name), **changes))
+        ast.parse(text)
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        command = [sys.executable, "-m", "ruff", "format", "--line-length=100", "--diff", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+def test_three_steps_stay_below_4_kb(flow):
+    text = render(plan_of(flow("names"), doc="Three steps.", schedule=Schedule("0 6 * * *")))
+
+    assert len(text.encode()) < 4096
+    assert "schedule=CronTriggerTimetable(" in text
