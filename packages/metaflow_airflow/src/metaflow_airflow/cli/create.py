@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from metaflow._vendor import click
+
+from metaflow_airflow.cli.errors import spoken
 
 
 @click.command(help="Export this flow as an Airflow DAG.")
@@ -53,6 +56,15 @@ from metaflow._vendor import click
     help="Seconds that a whole run may take.",
 )
 @click.option("--worker-pool", default=None, help="Airflow pool that the steps run in.")
+@click.option(
+    "--wait",
+    type=click.IntRange(min=0),
+    default=600,
+    show_default=True,
+    help="Seconds to wait until Airflow has loaded the DAG (where METAFLOW_AIRFLOW_REST_API_URL "
+    "says whom to ask); 0: do not wait.",
+)
+@click.option("--deployer-attribute-file", default=None, hidden=True)
 @click.pass_obj
 def create(
     obj: Any,
@@ -66,12 +78,13 @@ def create(
     max_workers: int,
     workflow_timeout: int | None,
     worker_pool: str | None,
+    wait: int,
+    deployer_attribute_file: str | None,
 ) -> None:
     """Export the flow: refuse early, package, then write the file in one move."""
-    from metaflow.exception import MetaflowException
-
-    from metaflow_airflow.cli.export import Export
-    from metaflow_airflow.errors import BridgeError
+    from metaflow_airflow.cli.export import Export, target_of
+    from metaflow_airflow.deploy.rest import URL, AirflowClient, setting
+    from metaflow_airflow.deploy.wait import wait_for_dag
 
     export = Export(
         obj,
@@ -82,12 +95,32 @@ def create(
         pool=worker_pool,
         paused=paused,
     )
-    try:
-        path = export.target(file)
+    dag_id = obj.airflow.dag_id
+    with spoken():
+        place, name = target_of(file, dag_id)
+        place.check()
+        client = AirflowClient.from_settings() if wait and setting(URL) else None
         export.check()
-        obj.echo(f"Exporting *{obj.airflow.dag_id}* as an Airflow DAG...", bold=True)
+        _write_attributes(obj, deployer_attribute_file)
+        obj.echo(f"Exporting *{dag_id}* as an Airflow DAG...", bold=True)
         token = export.token(authorize, given_token, generate_new_token)
-        export.write(path, token)
-    except BridgeError as error:
-        raise MetaflowException(str(error)) from error
-    obj.echo(f"DAG *{obj.airflow.dag_id}* written to *{Path(path)}*.", bold=True)
+        path, text = export.deploy(place, name, token)
+        obj.echo(f"DAG *{dag_id}* written to *{path}*.", bold=True)
+        if client:
+            wait_for_dag(client, dag_id, text, name, deadline=wait, tell=obj.echo)
+            obj.echo(f"Airflow has it: {client.url}/dags/{dag_id}", bold=True)
+
+
+def _write_attributes(obj: Any, path: str | None) -> None:
+    """What Metaflow's Deployer reads back; written before the long work."""
+    if path:
+        Path(path).write_text(
+            json.dumps(
+                {
+                    "name": obj.airflow.dag_id,
+                    "flow_name": obj.flow.name,
+                    "metadata": obj.metadata.metadata_str(),
+                    "additional_info": {},
+                }
+            )
+        )

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metaflow_airflow.cli import naming, read_flow
+from metaflow_airflow.deploy.places import Place, place_of
+from metaflow_airflow.deploy.rest import setting
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph.read import read_graph
 from metaflow_airflow.plan import Deployment, Plan, build_plan
 from metaflow_airflow.plan.schedule import read_schedule
 from metaflow_airflow.render import render
 
-DAGS_FOLDER = "METAFLOW_AIRFLOW_DAGS_FOLDER"
+DAGS_FOLDER = "AIRFLOW_DAGS_FOLDER"
 _SHARED_DATASTORES = ("s3", "azure", "gs")
+
+
+def target_of(file: str | None, dag_id: str) -> tuple[Place, str]:
+    """Where the DAG file goes, and its name: FILE, else <dag id>.py in the DAGs folder.
+
+    Raises:
+        BridgeError: neither is given, or FILE is the flow's own file.
+    """
+    if file is None:
+        folder = setting(DAGS_FOLDER)
+        if not folder:
+            raise BridgeError(
+                f"Where should the DAG file go? Give FILE, or set METAFLOW_{DAGS_FOLDER} to the "
+                "folder (or s3:// URL of the DAG bundle) that Airflow reads."
+            )
+        return place_of(folder), f"{dag_id}.py"
+    if not file.startswith("s3://") and Path(file).resolve() == Path(sys.argv[0]).resolve():
+        raise BridgeError(f"{file} is the flow's own file. Give the DAG file another name.")
+    folder, _, name = file.rpartition("/")
+    return place_of(folder or ("/" if file.startswith("/") else ".")), name
 
 
 @dataclass
@@ -32,33 +52,6 @@ class Export:
     pool: str | None = None
     paused: bool | None = None
 
-    def target(self, file: str | None) -> Path:
-        """Where the DAG file goes: FILE, else <dag id>.py in the DAGs folder.
-
-        Raises:
-            BridgeError: no such folder, or the flow's own file.
-        """
-        if file is None:
-            folder = os.environ.get(DAGS_FOLDER)
-            if not folder:
-                raise BridgeError(
-                    "Where should the DAG file go? Give FILE, or set "
-                    f"{DAGS_FOLDER} to the folder that Airflow reads."
-                )
-            path = Path(folder) / f"{self.obj.airflow.dag_id}.py"
-        else:
-            path = Path(file)
-        if path.resolve() == Path(sys.argv[0]).resolve():
-            raise BridgeError(f"{path} is the flow's own file. Give the DAG file another name.")
-        if not path.parent.is_dir():
-            raise BridgeError(f"There is no folder {path.parent} for the DAG file {path.name}.")
-        if not os.access(path.parent, os.W_OK):
-            raise BridgeError(
-                f"The DAGs folder {path.parent} cannot be written by this user. Choose another "
-                "FILE, or ask whoever owns Airflow for access."
-            )
-        return path
-
     def check(self) -> None:
         """Refuse what cannot run, before anything is uploaded.
 
@@ -71,6 +64,10 @@ class Export:
                 f"Datastore *{datastore}* is not seen by Airflow's workers. Export with "
                 f"--datastore={'|'.join(_SHARED_DATASTORES)} (and its METAFLOW_DATASTORE_SYSROOT)."
             )
+        self.read()
+
+    def read(self) -> None:
+        """Read the flow and refuse what cannot run."""
         self._graph = read_graph(self.obj.flow)
         schedule = self._graph.decorator("schedule")
         self._schedule = read_schedule(schedule.attributes) if schedule else None
@@ -86,42 +83,22 @@ class Export:
             self.obj.airflow, self.obj, authorize=authorize, given=given, generate=generate
         )
 
-    def write(self, path: Path, token: str) -> None:
-        """Upload the code package, then put the DAG file in place in one move."""
-        plan = self._plan(token)
-        text = render(plan)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w") as stream:
-                stream.write(text)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except OSError as error:
-            Path(temporary).unlink(missing_ok=True)
-            raise BridgeError(f"{path} could not be written: {error}.") from error
+    def deploy(self, place: Place, name: str, token: str) -> tuple[str, str]:
+        """Upload the code package, then put the DAG file in place in one move.
 
-    def _plan(self, token: str) -> Plan:
-        from metaflow.util import get_username
+        Returns:
+            where the file stands now, and its text.
+        """
+        text = render(self.plan(self._deployment(token)))
+        return place.put(name, text), text
 
-        package = self._package()
+    def plan(self, deployment: Deployment | None = None) -> Plan:
+        """The whole plan; without a deployment it can be explained, not run."""
         return Plan(
             dag_id=self.obj.airflow.dag_id,
             flow=self.obj.flow.name,
-            deployment=Deployment(
-                script=Path(sys.argv[0]).name,
-                code=package.package_url(),
-                code_sha=package.package_sha(),
-                code_metadata=package.package_metadata,
-                datastore=self.obj.flow_datastore.TYPE,
-                datastore_root=self.obj.flow_datastore.datastore_root,
-                options=read_flow.read_options(self.obj),
-                decorators=self._decorators,
-                tags=self.tags,
-                namespace=self.namespace,
-                owner=get_username() or "",
-                production_token=token,
-                environment=read_flow.read_settings(),
-            ),
+            deployment=deployment
+            or Deployment(script="", code="", code_sha="", datastore="", datastore_root=""),
             blocks=self._blocks,
             parameters=self._parameters,
             schedule=self._schedule,
@@ -130,6 +107,26 @@ class Export:
             max_workers=self.max_workers,
             pool=self.pool,
             timeout=self.timeout,
+        )
+
+    def _deployment(self, token: str) -> Deployment:
+        from metaflow.util import get_username
+
+        package = self._package()
+        return Deployment(
+            script=Path(sys.argv[0]).name,
+            code=package.package_url(),
+            code_sha=package.package_sha(),
+            code_metadata=package.package_metadata,
+            datastore=self.obj.flow_datastore.TYPE,
+            datastore_root=self.obj.flow_datastore.datastore_root,
+            options=read_flow.read_options(self.obj),
+            decorators=self._decorators,
+            tags=self.tags,
+            namespace=self.namespace,
+            owner=get_username() or "",
+            production_token=token,
+            environment=read_flow.read_settings(),
         )
 
     def _package(self) -> Any:

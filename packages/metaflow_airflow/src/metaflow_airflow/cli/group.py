@@ -6,7 +6,11 @@ from typing import Any
 
 from metaflow._vendor import click
 
+from metaflow_airflow.cli.control import delete, suspend, terminate, unsuspend
 from metaflow_airflow.cli.create import create
+from metaflow_airflow.cli.explain import explain
+from metaflow_airflow.cli.runs import list_runs, status
+from metaflow_airflow.cli.trigger import trigger
 
 
 @click.group()
@@ -29,4 +33,15 @@ def airflow(obj: Any, name: str | None = None) -> None:
     obj.airflow = resolve_name(name)
 
 
-airflow.add_command(create)
+for command in (
+    create,
+    trigger,
+    status,
+    list_runs,
+    terminate,
+    suspend,
+    unsuspend,
+    delete,
+    explain,
+):
+    airflow.add_command(command)

@@ -1,0 +1,79 @@
+"""`airflow terminate, suspend, unsuspend, delete`: change a run or the deployment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metaflow._vendor import click
+
+from metaflow_airflow.cli.errors import spoken
+from metaflow_airflow.cli.guard import authorize_option, check_token
+
+
+@click.command(help="End a run: its running steps are killed, the run is marked failed.")
+@click.argument("run-id")
+@authorize_option
+@click.pass_obj
+def terminate(obj: Any, run_id: str, authorize: str | None) -> None:
+    """Mark the DAG run failed; Airflow ends its task instances."""
+    from metaflow_airflow.deploy.rest import AirflowClient
+    from metaflow_airflow.deploy.runs import FAILED, SUCCEEDED, find_run
+    from metaflow_airflow.errors import BridgeError
+
+    with spoken():
+        check_token(obj, authorize)
+        client = AirflowClient.from_settings()
+        run = find_run(client, obj.airflow.dag_id, run_id)
+        if run.status in (SUCCEEDED, FAILED):
+            raise BridgeError(f"Run {run.run_id} has ended already ({run.status}).")
+        client.set_run_state(run.dag_id, run.dag_run_id, "failed")
+    obj.echo(f"Run *{run.run_id}* is being ended.", bold=True)
+
+
+@click.command(help="Pause the DAG: it starts no new runs and no new steps until unsuspended.")
+@authorize_option
+@click.pass_obj
+def suspend(obj: Any, authorize: str | None) -> None:
+    """Pause."""
+    _pause(obj, authorize, paused=True)
+
+
+@click.command(help="Unpause the DAG.")
+@authorize_option
+@click.pass_obj
+def unsuspend(obj: Any, authorize: str | None) -> None:
+    """Unpause."""
+    _pause(obj, authorize, paused=False)
+
+
+def _pause(obj: Any, authorize: str | None, *, paused: bool) -> None:
+    from metaflow_airflow.deploy.rest import AirflowClient
+
+    with spoken():
+        check_token(obj, authorize)
+        AirflowClient.from_settings().set_paused(obj.airflow.dag_id, paused)
+    obj.echo(f"DAG *{obj.airflow.dag_id}* is {'paused' if paused else 'unpaused'}.", bold=True)
+
+
+@click.command(
+    help="Delete the DAG: its file (FILE, or the one in the DAGs folder) and what Airflow recorded "
+    "of its runs. Artifacts and logs in the datastore stay."
+)
+@click.argument("file", required=False)
+@authorize_option
+@click.pass_obj
+def delete(obj: Any, file: str | None, authorize: str | None) -> None:
+    """Remove the file first, so that Airflow does not load it again."""
+    from metaflow_airflow.cli.export import target_of
+    from metaflow_airflow.deploy.rest import AirflowClient, NotFoundError
+
+    with spoken():
+        check_token(obj, authorize)
+        client = AirflowClient.from_settings()
+        place, name = target_of(file, obj.airflow.dag_id)
+        place.remove(name)
+        try:
+            client.delete_dag(obj.airflow.dag_id)
+        except NotFoundError:
+            obj.echo(f"Airflow at {client.url} did not have *{obj.airflow.dag_id}*.")
+    obj.echo(f"DAG *{obj.airflow.dag_id}* is deleted.", bold=True)

@@ -1,0 +1,182 @@
+"""A client of Airflow's public REST API (v2), as much of it as deployments need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from metaflow_airflow.errors import BridgeError
+
+URL, USERNAME, PASSWORD = (
+    "AIRFLOW_REST_API_URL",
+    "AIRFLOW_REST_API_USERNAME",
+    "AIRFLOW_REST_API_PASSWORD",
+)
+_TIMEOUT = 30
+_PAGE = 100
+
+
+class AirflowError(BridgeError):
+    """Airflow refused a request, or could not be reached."""
+
+
+class NotFoundError(AirflowError):
+    """Airflow knows no such thing."""
+
+
+class AirflowClient:
+    """Signs in with user name and password for a JWT, and again when that has expired.
+
+    Args:
+        url: of the API server, as a browser opens it.
+
+    Raises:
+        AirflowError: from every method: not reachable, wrong login, or what Airflow answered.
+    """
+
+    def __init__(self, url: str, username: str, password: str) -> None:
+        self.url = url.rstrip("/")
+        self._login = {"username": username, "password": password}
+        self._session = requests.Session()
+        self._signed_in = False
+
+    @classmethod
+    def from_settings(cls) -> AirflowClient:
+        """The client that METAFLOW_AIRFLOW_REST_API_URL, _USERNAME and _PASSWORD describe."""
+        settings = {name: setting(name) for name in (URL, USERNAME, PASSWORD)}
+        missing = [f"METAFLOW_{name}" for name, value in settings.items() if not value]
+        if missing:
+            raise AirflowError(
+                f"Airflow's address or login is not set: {', '.join(missing)}. Set them in the "
+                "environment or in Metaflow's configuration."
+            )
+        return cls(str(settings[URL]), str(settings[USERNAME]), str(settings[PASSWORD]))
+
+    def dag(self, dag_id: str) -> dict[str, Any]:
+        """A DAG's details (parameters, tags, paused, last parse)."""
+        return self._get(f"dags/{_path(dag_id)}/details")
+
+    def dags(self, *, tag: str) -> Iterator[dict[str, Any]]:
+        """The DAGs that carry a tag."""
+        return self._pages("dags", "dags", {"tags": tag, "exclude_stale": "true"})
+
+    def source(self, dag_id: str) -> str:
+        """The text of a DAG's file, as Airflow parsed it last."""
+        answer = self._request(
+            "GET", f"dagSources/{_path(dag_id)}", headers={"Accept": "application/json"}
+        )
+        return str(answer.json()["content"])
+
+    def import_errors(self, file_name: str) -> list[str]:
+        """Why Airflow could not load files of that name."""
+        return [
+            str(error["stack_trace"])
+            for error in self._pages("importErrors", "import_errors", {})
+            if str(error["filename"]).endswith(file_name)
+        ]
+
+    def set_paused(self, dag_id: str, paused: bool) -> None:
+        """Pause or unpause a DAG."""
+        self._request("PATCH", f"dags/{_path(dag_id)}", json={"is_paused": paused})
+
+    def delete_dag(self, dag_id: str) -> None:
+        """Delete what Airflow recorded of a DAG; its file must be gone first."""
+        self._request("DELETE", f"dags/{_path(dag_id)}")
+
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> dict[str, Any]:
+        """Start a run."""
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
+        return self._json("POST", f"dags/{_path(dag_id)}/dagRuns", json=body)
+
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """One run."""
+        return self._get(f"dags/{_path(dag_id)}/dagRuns/{_path(run_id)}")
+
+    def runs(self, dag_id: str) -> Iterator[dict[str, Any]]:
+        """A DAG's runs, newest first."""
+        path = f"dags/{_path(dag_id)}/dagRuns"
+        return self._pages(path, "dag_runs", {"order_by": "-run_after"})
+
+    def set_run_state(self, dag_id: str, run_id: str, state: str) -> None:
+        """Mark a run success, failed or queued; its running tasks are ended."""
+        path = f"dags/{_path(dag_id)}/dagRuns/{_path(run_id)}"
+        self._request("PATCH", path, json={"state": state})
+
+    def task_instances(self, dag_id: str, run_id: str) -> Iterator[dict[str, Any]]:
+        """A run's task instances."""
+        path = f"dags/{_path(dag_id)}/dagRuns/{_path(run_id)}/taskInstances"
+        return self._pages(path, "task_instances", {})
+
+    def _pages(self, path: str, key: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        offset = 0
+        while True:
+            page = self._get(path, {**query, "limit": _PAGE, "offset": offset})[key]
+            yield from page
+            offset += len(page)
+            if len(page) < _PAGE:
+                return
+
+    def _get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        return self._json("GET", path, params=query)
+
+    def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._request(method, path, **arguments).json()
+        return answer
+
+    def _request(self, method: str, path: str, **arguments: Any) -> requests.Response:
+        if not self._signed_in:
+            self._sign_in()
+        response = self._send(method, f"/api/v2/{path}", **arguments)
+        if response.status_code == requests.codes.unauthorized:
+            self._sign_in()
+            response = self._send(method, f"/api/v2/{path}", **arguments)
+        if response.ok:
+            return response
+        error = NotFoundError if response.status_code == requests.codes.not_found else AirflowError
+        raise error(f"Airflow at {self.url} answered {response.status_code}: {_detail(response)}")
+
+    def _sign_in(self) -> None:
+        response = self._send("POST", "/auth/token", json=self._login)
+        if not response.ok:
+            raise AirflowError(
+                f"Airflow at {self.url} refused the login of user {self._login['username']!r} "
+                f"({response.status_code}: {_detail(response)}). Check METAFLOW_{USERNAME} and "
+                f"METAFLOW_{PASSWORD}."
+            )
+        self._session.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
+        self._signed_in = True
+
+    def _send(self, method: str, path: str, **arguments: Any) -> requests.Response:
+        try:
+            return self._session.request(method, self.url + path, timeout=_TIMEOUT, **arguments)
+        except requests.RequestException as error:
+            raise AirflowError(
+                f"Airflow at {self.url} cannot be reached ({type(error).__name__}). Is it up, and "
+                f"is METAFLOW_{URL} right?"
+            ) from error
+
+
+def setting(name: str) -> str | None:
+    """A setting of Metaflow's configuration (METAFLOW_<name> in the environment, or its file)."""
+    from metaflow.metaflow_config_funcs import from_conf
+
+    value = os.environ.get(f"METAFLOW_{name}") or from_conf(name)
+    return str(value) if value else None
+
+
+def _path(part: str) -> str:
+    return quote(part, safe="")
+
+
+def _detail(response: requests.Response) -> str:
+    try:
+        detail = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        return response.text[:500]
+    if isinstance(detail, list):
+        return "; ".join(str(entry.get("msg", entry)) for entry in detail)
+    return str(detail)
