@@ -1,5 +1,15 @@
 from metaflow_airflow.graph.read import read_graph
-from metaflow_airflow.plan import Body, Items, PlannedStep, build_plan
+from metaflow_airflow.plan import (
+    Body,
+    Deployment,
+    Items,
+    Plan,
+    PlannedStep,
+    build_plan,
+    explain,
+)
+
+DEPLOYMENT = Deployment(script="", code="", code_sha="", datastore="s3", datastore_root="")
 
 
 def shape(blocks):
@@ -111,11 +121,15 @@ def test_blocks_stand_after_what_they_need(flow):
                 seen.add(step.name)
 
 
-def test_only_what_follows_a_switch_may_skip(flow):
-    steps = [s for s in build_plan(read_graph(flow("switches"))) if isinstance(s, PlannedStep)]
+def test_explain_says_who_chooses(flow):
+    graph = read_graph(flow("switches"))
+    plan = Plan("d", graph.flow, DEPLOYMENT, build_plan(graph))
 
-    assert {s.name for s in steps if not s.may_skip} == {"start"}
-    assert next(s for s in steps if s.name == "deep").chooses == ("x", "merge")
+    lines = explain(plan).splitlines()
+
+    assert "  step start, chooses one of fan, deep, end" in lines
+    assert "  step merge, after deep, gather, x, if deep chooses it" in lines
+    assert "  step work, after fan, for each item of fan" in lines
 
 
 def test_decorators_become_the_tasks_settings(write_flow):

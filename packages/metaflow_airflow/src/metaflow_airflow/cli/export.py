@@ -20,6 +20,9 @@ DAGS_FOLDER = "AIRFLOW_DAGS_FOLDER"
 _SHARED_DATASTORES = ("s3", "azure", "gs")
 
 
+_NOWHERE = Deployment(script="", code="", code_sha="", datastore="", datastore_root="")
+
+
 def target_of(file: str | None, dag_id: str) -> tuple[Place, str]:
     """Where the DAG file goes, and its name: FILE, else <dag id>.py in the DAGs folder.
 

@@ -25,7 +25,7 @@ class MetaflowStepOperator(BaseOperator):
     Args:
         flow: the flow's name. deployment: its code and datastore.
         step: what the plan says of the step. upstream: the steps whose outcome it takes.
-        depth: how many foreaches are open around it.
+        depth: how many foreaches are open around it. may_skip: a switch stands before it.
         item: the item of the innermost one, {path, parent, label}.
     """
 
@@ -40,6 +40,7 @@ class MetaflowStepOperator(BaseOperator):
         step: PlannedStep,
         upstream: Sequence[Upstream],
         depth: int,
+        may_skip: bool,
         item: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -49,6 +50,7 @@ class MetaflowStepOperator(BaseOperator):
         self.step = step
         self.upstream = upstream
         self.depth = depth
+        self.may_skip = may_skip
         self.item = item
 
     def run_step(self, task: StepTask, context: Context) -> StepResult:
@@ -165,7 +167,7 @@ class MetaflowStepOperator(BaseOperator):
             map_index = _map_index(context)
         else:
             map_index = self.item["parent"]
-        return references.of_one(context, upstream.step, map_index, may_skip=self.step.may_skip)
+        return references.of_one(context, upstream.step, map_index, may_skip=self.may_skip)
 
     def _code(self, inputs: Sequence[Reference], *, cleared: bool) -> Mapping[str, str]:
         """The code that the attempt runs.

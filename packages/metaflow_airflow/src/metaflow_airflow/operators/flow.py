@@ -138,7 +138,6 @@ class MetaflowFlow:
             after=after,
             each=each,
             chooses=tuple(chooses),
-            may_skip=self._may_skip(after),
             retries=retries,
             user_retries=retries if user_retries is None else user_retries,
             retry_delay=retry_delay,
@@ -157,6 +156,7 @@ class MetaflowFlow:
             "step": planned,
             "upstream": upstream,
             "depth": depth,
+            "may_skip": self._may_skip(after),
             "retries": retries,
             "retry_delay": timedelta(seconds=retry_delay),
             "trigger_rule": self._trigger_rule(after),
@@ -177,7 +177,7 @@ class MetaflowFlow:
             # A foreach step's items come through its list, which is a dependency already.
             if source != each:
                 self._task(source).operator >> operator
-        self._tasks[name] = _Task(operator, depth, bool(chooses), planned.may_skip)
+        self._tasks[name] = _Task(operator, depth, bool(chooses), self._may_skip(after))
         return operator  # type: ignore[no-any-return]
 
     def items(self, foreach: str) -> BaseOperator:

@@ -1,4 +1,4 @@
-"""Graph -> blocks: flattens the scopes of foreaches, marks what a switch may skip."""
+"""Graph -> blocks: flattens the scopes of foreaches."""
 
 from __future__ import annotations
 
@@ -24,11 +24,8 @@ def build_plan(
         NotSupportedError: naming step, decorator and reason.
     """
     refuse(graph)
-    may_skip = _skippable(graph)
     planned = {
-        step.name: _plan_step(
-            step, may_skip=may_skip[step.name], decorators=(decorators or {}).get(step.name, ())
-        )
+        step.name: _plan_step(step, decorators=(decorators or {}).get(step.name, ()))
         for step in graph.steps.values()
     }
     blocks: dict[str, Block] = {}
@@ -48,7 +45,7 @@ def build_plan(
     return tuple(blocks[key] for key in _order(graph, blocks, home))
 
 
-def _plan_step(step: Step, *, may_skip: bool, decorators: tuple[str, ...]) -> PlannedStep:
+def _plan_step(step: Step, *, decorators: tuple[str, ...]) -> PlannedStep:
     retry = step.decorator("retry")
     timeout = step.decorator("timeout")
     environment = step.decorator("environment")
@@ -57,7 +54,6 @@ def _plan_step(step: Step, *, may_skip: bool, decorators: tuple[str, ...]) -> Pl
         after=step.previous,
         each=step.scope[-1] if step.scope else None,
         chooses=step.next if step.kind is Kind.SWITCH else (),
-        may_skip=may_skip,
         retries=step.user_retries + step.error_retries,
         user_retries=step.user_retries,
         retry_delay=int(float(retry.attributes["minutes_between_retries"]) * 60) if retry else 0,
@@ -74,16 +70,6 @@ def _seconds(attributes: Mapping[str, object]) -> int:
         + 60 * int(str(attributes.get("minutes") or 0))
         + 3600 * int(str(attributes.get("hours") or 0))
     )
-
-
-def _skippable(graph: Graph) -> dict[str, bool]:
-    """Whether a switch stands anywhere before a step."""
-    skippable: dict[str, bool] = {}
-    for step in graph.steps.values():
-        skippable[step.name] = any(
-            graph[name].kind is Kind.SWITCH or skippable[name] for name in step.previous
-        )
-    return skippable
 
 
 def _segments(graph: Graph) -> list[list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from metaflow_airflow.plan.model import Body, Items, Plan, PlannedStep
 
 
@@ -15,18 +17,21 @@ def explain(plan: Plan) -> str:
     for parameter in plan.parameters:
         default = "required" if parameter.required else f"default {parameter.default!r}"
         lines.append(f"  parameter {parameter.name}: {' or '.join(parameter.types)}, {default}")
+    switches = {step.name: step.chooses for step in plan.steps() if step.chooses}
     for block in plan.blocks:
         if isinstance(block, Body):
             lines.append(f"  for each item of {block.each}, at its own pace:")
-            lines.extend(f"    {_line(step, within=True)}" for step in block.steps)
+            lines.extend(f"    {_line(step, switches, within=True)}" for step in block.steps)
         elif isinstance(block, Items):
             lines.append(f"  {block.name}: collects the items of all {block.foreach} tasks")
         else:
-            lines.append(f"  {_line(block)}")
+            lines.append(f"  {_line(block, switches)}")
     return "\n".join(lines) + "\n"
 
 
-def _line(step: PlannedStep, *, within: bool = False) -> str:
+def _line(
+    step: PlannedStep, switches: Mapping[str, tuple[str, ...]], *, within: bool = False
+) -> str:
     words = [f"step {step.name}"]
     if step.after:
         words.append(f"after {', '.join(step.after)}")
@@ -34,8 +39,9 @@ def _line(step: PlannedStep, *, within: bool = False) -> str:
         words.append(f"for each item of {step.each}")
     if step.chooses:
         words.append(f"chooses one of {', '.join(step.chooses)}")
-    if step.may_skip:
-        words.append("if chosen")
+    choosers = [name for name in step.after if step.name in switches.get(name, ())]
+    if choosers:
+        words.append(f"if {' or '.join(choosers)} chooses it")
     if step.retries:
         words.append(f"{step.retries} retries")
     if step.timeout:

@@ -32,7 +32,6 @@ class PlannedStep:
     Args:
         after: the steps whose outcome it takes as input.
         chooses: the steps of which a switch picks one.
-        may_skip: a switch stands before it, so that it or its upstream may be skipped.
         retries, retry_delay: Airflow's retries, seconds between them.
         user_retries: how many of the retries run the user's code again (the rest is @catch's).
         timeout: seconds of Metaflow's @timeout.
@@ -43,7 +42,6 @@ class PlannedStep:
     after: tuple[str, ...] = ()
     each: str | None = None
     chooses: tuple[str, ...] = ()
-    may_skip: bool = False
     retries: int = 0
     user_retries: int = 0
     retry_delay: int = 0
