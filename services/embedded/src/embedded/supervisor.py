@@ -1,0 +1,256 @@
+"""The process that owns a stack's servers: starts, watches and stops them.
+
+`stack up` starts it in the background. It writes what it knows to stack.json, starts what is
+missing at SIGUSR1 and stops everything at SIGTERM. A server that ends by itself is reported there
+with the end of its log and is not restarted: a server that dies for a reason would only die again,
+and somebody should read why. `stack up` starts it again; the runs of Airflow go on then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from embedded import processes
+from embedded.airflow import PARENT, AirflowServer
+from embedded.airflow_parent import DATABASE
+from embedded.base import Server
+from embedded.errors import NotReadyError, StackError
+from embedded.fleet import build
+from embedded.state import Json, State
+
+_PROBE_SECONDS = 0.2
+_HEALTH_SECONDS = 5.0
+# A server counts as unhealthy when this many health checks in a row went wrong.
+_UNHEALTHY_AFTER = 3
+
+
+class Supervisor:
+    """One stack while it runs."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.fleet = build(state)
+        self.servers = self.fleet.servers
+        self._info: dict[str, Json] = {
+            server.name: {
+                "state": "stopped", "pid": None, "log": str(server.log), **server.describe()
+            }
+            for server in self.servers
+        }  # fmt: skip
+        self._failures = dict.fromkeys(self._info, 0)
+        self._watchers: set[asyncio.Task[None]] = set()
+        self._stop = asyncio.Event()
+        self._start = asyncio.Event()
+        self._phase = "starting"
+        self._error: str | None = None
+
+    async def run(self) -> None:
+        """Bring the servers up and keep them until SIGTERM."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGUSR1, self._start.set)
+        self._start.set()
+        stopped = asyncio.create_task(self._stop.wait())
+        first = True
+        while not self._stop.is_set():
+            if self._start.is_set():
+                self._start.clear()
+                up = asyncio.create_task(self._bring_up())
+                await asyncio.wait({up, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if not up.done():
+                    up.cancel()
+                    await asyncio.gather(up, return_exceptions=True)
+                    break
+                if not up.result() and first:
+                    break
+                first = False
+            started = asyncio.create_task(self._start.wait())
+            await asyncio.wait(
+                {started, stopped}, timeout=_HEALTH_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            started.cancel()
+            if not self._stop.is_set() and not self._start.is_set():
+                await self._check_health()
+        await self._take_down()
+
+    async def _bring_up(self) -> bool:
+        """Start every server that does not run; say whether all became ready."""
+        self._phase, self._error = "starting", None
+        missing = [s for s in self.servers if self._info[s.name]["state"] in ("stopped", "crashed")]
+        for server in missing:
+            self._set(server, state="waiting", exit=None, log_end=None, seconds=None)
+        tasks = [asyncio.create_task(self._start_server(s)) for s in missing]
+        tasks.append(asyncio.create_task(self._prepare_airflow(missing)))
+        try:
+            done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+            errors = [e for task in done if (e := task.exception()) is not None]
+        except asyncio.CancelledError:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+        self._error = "\n".join(str(e) or repr(e) for e in errors) or None
+        self._settle()
+        return not errors
+
+    async def _start_server(self, server: Server) -> None:
+        """Start one server as soon as those it needs are ready, and wait until it is."""
+        began = time.monotonic()
+        # Airflow's servers import while the database is made; they are let go when it is there.
+        needs = (PARENT,) if isinstance(server, AirflowServer) else server.needs
+        await self._until_ready(needs)
+        self._set(server, state="starting", since=datetime.now(UTC).isoformat(timespec="seconds"))
+        server.running = await server.start()
+        self._set(server, pid=server.running.pid)
+        self._watch(server)
+        await self._until_answers(server)
+        await asyncio.to_thread(server.set_up)
+        self._set(server, state="ready", seconds=round(time.monotonic() - began, 1))
+
+    async def _prepare_airflow(self, missing: list[Server]) -> None:
+        """Make or migrate Airflow's tables, then let the waiting Airflow servers go."""
+        waiting = [s for s in missing if isinstance(s, AirflowServer)]
+        if not waiting:
+            return
+        await self._until_ready(waiting[0].needs)
+        log = self.state.log(f"airflow-{DATABASE}")
+        dead = [s.job_type for s in waiting if s.job_type]
+        job = await self.fleet.parent.fork(DATABASE, dead, log=log)
+        self.fleet.parent.go(DATABASE)
+        code = await job.wait()
+        if code != 0:
+            raise StackError(self._ended(f"airflow-{DATABASE}", code, log))
+        for server in waiting:
+            while server.running is None:
+                await asyncio.sleep(_PROBE_SECONDS)
+            server.go()
+
+    async def _until_ready(self, names: tuple[str, ...]) -> None:
+        while any(self._info[name]["state"] != "ready" for name in names):
+            await asyncio.sleep(_PROBE_SECONDS)
+
+    async def _until_answers(self, server: Server) -> None:
+        deadline = time.monotonic() + server.deadline
+        while True:
+            try:
+                await asyncio.to_thread(server.probe)
+            except NotReadyError as error:
+                reason = str(error)
+            else:
+                return
+            if self._info[server.name]["state"] == "crashed":
+                raise StackError(self._info[server.name]["report"])
+            if time.monotonic() > deadline:
+                end = "\n".join(processes.log_end(server.log))
+                raise StackError(
+                    f"{server.name} was not ready after {server.deadline:.0f} s: {reason}\n"
+                    f"The end of {server.log}:\n{end}"
+                )
+            await asyncio.sleep(_PROBE_SECONDS)
+
+    def _watch(self, server: Server) -> None:
+        watcher = asyncio.create_task(self._report_end(server))
+        self._watchers.add(watcher)
+        watcher.add_done_callback(self._watchers.discard)
+
+    async def _report_end(self, server: Server) -> None:
+        """Wait for the end of a server; one that was not asked for is a crash."""
+        if server.running is None:
+            raise StackError(f"{server.name} was never started")
+        code = await server.running.wait()
+        server.running = None
+        if self._phase == "stopping":
+            self._set(server, state="stopped", pid=None)
+            return
+        self._set(
+            server, state="crashed", pid=None, exit=processes.exit_text(code),
+            log_end=processes.log_end(server.log),
+            report=self._ended(server.name, code, server.log),
+        )  # fmt: skip
+        self._settle()
+
+    async def _check_health(self) -> None:
+        """Probe every server, and end what a dead one left: as subreaper, this process has it."""
+        mine = {server.running.pid for server in self.servers if server.running}
+        for pid in processes.children() - mine:
+            await asyncio.to_thread(processes.end, processes.tree(pid))
+        for server in self.servers:
+            if self._info[server.name]["state"] not in ("ready", "unhealthy"):
+                continue
+            try:
+                await asyncio.to_thread(server.probe)
+            except NotReadyError as error:
+                self._failures[server.name] += 1
+                if self._failures[server.name] >= _UNHEALTHY_AFTER:
+                    self._set(server, state="unhealthy", report=str(error))
+            else:
+                self._failures[server.name] = 0
+                if self._info[server.name]["state"] == "unhealthy":
+                    self._set(server, state="ready", report=None)
+        self._settle()
+
+    async def _take_down(self) -> None:
+        """Stop Airflow, then what it needs, then whatever is still there."""
+        self._phase = "stopping"
+        self._write()
+        await asyncio.gather(*(server.stop() for server in self.fleet.airflow))
+        for server in (self.fleet.parent, self.fleet.s3, self.fleet.postgres):
+            await server.stop()
+        left = [p for p in processes.marked(self.state.root) if p.pid != os.getpid()]
+        await asyncio.to_thread(processes.end, left)
+        self._phase = "failed" if self._error else "stopped"
+        for info in self._info.values():
+            if info["state"] != "crashed":
+                info.update(state="stopped", pid=None)
+        self._write()
+
+    def _settle(self) -> None:
+        """Sum the servers' states up to one word, and write them down."""
+        states = {info["state"] for info in self._info.values()}
+        if self._phase != "stopping":
+            if states == {"ready"}:
+                self._phase = "ready"
+            elif not states & {"waiting", "starting"}:
+                self._phase = "degraded"
+        self._write()
+
+    def _ended(self, name: str, code: int, log: Path) -> str:
+        end = "\n".join(processes.log_end(log))
+        return f"{name} ended: {processes.exit_text(code)}. The end of {log}:\n{end}"
+
+    def _set(self, server: Server, **change: object) -> None:
+        self._info[server.name].update(change)
+        self._write()
+
+    def _write(self) -> None:
+        content = self.state.read()
+        content.update(
+            phase=self._phase, error=self._error, servers=self._info,
+            supervisor={"pid": os.getpid(), "log": str(self.state.log("supervisor"))},
+        )  # fmt: skip
+        self.state.write(content)
+
+
+def main() -> None:
+    """Run the supervisor of the state directory given on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state", type=Path, required=True)
+    state = State.at(parser.parse_args().state)
+    os.umask(0o077)
+    processes.become_subreaper()
+    with state.lock("supervisor", wait=5):
+        asyncio.run(Supervisor(state).run())
+
+
+if __name__ == "__main__":
+    main()
