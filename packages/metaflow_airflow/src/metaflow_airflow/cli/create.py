@@ -8,7 +8,7 @@ from typing import Any
 
 from metaflow._vendor import click
 
-from metaflow_airflow.cli.errors import spoken
+from metaflow_airflow.cli.errors import at_least, spoken
 
 
 @click.command(help="Export this flow as an Airflow DAG.")
@@ -44,21 +44,24 @@ from metaflow_airflow.cli.errors import spoken
 )
 @click.option(
     "--max-workers",
-    type=click.IntRange(min=1),
+    type=int,
+    callback=at_least(1),
     default=100,
     show_default=True,
     help="How many steps of the DAG may run at once.",
 )
 @click.option(
     "--workflow-timeout",
-    type=click.IntRange(min=1),
+    type=int,
+    callback=at_least(1),
     default=None,
     help="Seconds that a whole run may take.",
 )
 @click.option("--worker-pool", default=None, help="Airflow pool that the steps run in.")
 @click.option(
     "--wait",
-    type=click.IntRange(min=0),
+    type=int,
+    callback=at_least(0),
     default=600,
     show_default=True,
     help="Seconds to wait until Airflow has loaded the DAG (where METAFLOW_AIRFLOW_REST_API_URL "

@@ -10,7 +10,7 @@ from typing import Any
 
 from metaflow._vendor import click
 
-from metaflow_airflow.cli.errors import spoken
+from metaflow_airflow.cli.errors import at_least, spoken
 
 EXIT_CODES = {"SUCCEEDED": 0, "FAILED": 3, "PENDING": 4, "RUNNING": 4}
 
@@ -35,7 +35,7 @@ def status(obj: Any, run_id: str, as_json: bool) -> None:
 
 
 @click.command(name="list-runs", help="The runs of the deployed flow, newest first.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option("--limit", type=int, callback=at_least(1), default=20, show_default=True)
 @click.option(
     "--state",
     type=click.Choice(["pending", "running", "succeeded", "failed"]),

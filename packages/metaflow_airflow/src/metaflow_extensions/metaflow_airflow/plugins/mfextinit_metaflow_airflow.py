@@ -2,3 +2,4 @@
 
 CLIS_DESC = [("airflow", ".airflow_cli.cli")]
 STEP_DECORATORS_DESC = [("airflow_internal", ".airflow_internal.AirflowInternalDecorator")]
+DEPLOYER_IMPL_PROVIDERS_DESC = [("airflow", ".airflow_deployer.AirflowDeployer")]
