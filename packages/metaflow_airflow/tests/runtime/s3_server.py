@@ -63,10 +63,18 @@ def s3_server(directory: Path, bucket: str = "metaflow") -> Iterator[S3Server]:
     )
     (directory / "data").mkdir()
     ports = _free_ports(10)
-    names = (
-        "master.port master.port.grpc volume.port volume.port.grpc filer.port filer.port.grpc "
-        "s3.port s3.port.grpc admin.port admin.port.grpc"
-    ).split()
+    names = [
+        "master.port",
+        "master.port.grpc",
+        "volume.port",
+        "volume.port.grpc",
+        "filer.port",
+        "filer.port.grpc",
+        "s3.port",
+        "s3.port.grpc",
+        "admin.port",
+        "admin.port.grpc",
+    ]
     weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if weed is None:
         raise RuntimeError("No weed beside this Python: run `uv sync --all-packages`.")

@@ -1,0 +1,235 @@
+"""The life of one launcher: prepare, init if the run has none yet, the step, the logs, the end."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from . import command
+from .child import Program
+from .clone import clone_parameters
+from .failures import LaunchError, Stop
+from .guard import TOKEN_VARIABLE, Guard, end_strays
+from .host import TaskLock, host_directory
+from .judge import judge, launch_failure, stopped
+from .prepare import Prepared, Work, prepare
+from .process import UPLOAD_GRACE
+from .signals import Lifeline, Signals
+from .sink import Sink
+from .supervise import Stream, Supervisor
+from .task import Init, StepResult, StepTask
+from .upload import LogUploader
+
+
+class Launch:
+    """One attempt of one step.
+
+    Args:
+        result: file for the StepResult. lifeline: descriptor, see signals.Lifeline.
+        grace: seconds between SIGTERM and SIGKILL. lock_wait: seconds.
+    """
+
+    def __init__(
+        self,
+        task: StepTask,
+        *,
+        result: Path | None,
+        lifeline: int | None,
+        grace: float,
+        lock_wait: float,
+    ) -> None:
+        self._task = task
+        self._result = result
+        self._lifeline = Lifeline(lifeline)
+        self._grace = grace
+        self._lock_wait = lock_wait
+        self._sinks = (Sink(1), Sink(2))
+        self._work: Work | None = None
+        # What the launcher does at its end, and what a forked child does first; last one first.
+        self._at_end: list[Callable[[], None]] = []
+        self._in_child: list[Callable[[], None]] = []
+
+    def run(self) -> int | Program:
+        """Run the attempt; returns the exit code, or in a forked child what that is to do."""
+        signals = Signals(self._lifeline)
+        self._in_child += [self._lifeline.close, signals.leave]
+        try:
+            outcome = self._run(signals)
+        except Stop as stop:
+            outcome = stopped(stop)
+        except LaunchError as error:
+            self._say(str(error))
+            outcome = launch_failure(error)
+        if isinstance(outcome, Program):
+            return outcome
+        for end in reversed(self._at_end):
+            end()
+        self._write_result(outcome)
+        return outcome.exit_code
+
+    def _run(self, signals: Signals) -> StepResult | Program:
+        task, host = self._task, host_directory()
+        lock = TaskLock(host, task)
+        lock.acquire(self._lock_wait, self._say)
+        self._in_child.append(lock.forget)
+        token = os.environ.get(TOKEN_VARIABLE, "")
+        guard = Guard(token, signals.leave)
+        self._at_end += [guard.dismiss, lock.release]
+        self._in_child.append(guard.leave)
+        self._work = work = Work(host)
+        guard.clean(work.directory)
+        self._at_end.append(work.remove)
+        prepared = prepare(task, host, work, self._say)
+        self._at_end.append(lambda: self._upload(prepared))
+        gc.freeze()  # keeps the forks' memory shared
+        supervisor = Supervisor(
+            signals,
+            self._lifeline,
+            self._grace,
+            self._say,
+            lambda: end_strays(token, spare=(os.getpid(), guard.pid)),
+        )
+        return _Children(self, prepared, supervisor, guard).run()
+
+    def fork(self, work: Work) -> tuple[int, tuple[Stream, Stream]]:
+        """Fork a child that leads a process group of its own; 0 in the child."""
+        pipes = (os.pipe(), os.pipe())
+        pid = os.fork()
+        if pid == 0:
+            _lead_group(0)
+            for leave in reversed(self._in_child):
+                leave()
+            _use_streams(*(write_end for _, write_end in pipes))
+        else:
+            # Both sides do it, so that neither runs before it is done.
+            _lead_group(pid)
+        for read_end, write_end in pipes:
+            os.close(write_end if pid else read_end)
+        stdout = Stream(pipes[0][0], self._sinks[0], work.stdout)
+        return pid, (stdout, Stream(pipes[1][0], self._sinks[1], work.stderr))
+
+    def start_upload(self, prepared: Prepared) -> None:
+        """Keep uploading the logs. The thread comes after the last fork."""
+        prepared.uploader = LogUploader(prepared.store, prepared.work, self._say)
+        prepared.uploader.start()
+
+    def _upload(self, prepared: Prepared) -> None:
+        prepared.work.close_logs()
+        if prepared.uploader is None:
+            prepared.uploader = LogUploader(prepared.store, prepared.work, self._say)
+        prepared.uploader.finish(UPLOAD_GRACE)
+
+    def _write_result(self, result: StepResult) -> None:
+        if self._result is None:
+            return
+        try:
+            self._result.write_text(result.to_json())
+        except OSError as error:
+            self._say(f"the result cannot be written to {self._result}: {error}")
+
+    def _say(self, text: str) -> None:
+        line = f"[metaflow-airflow] {text}\n".encode()
+        if self._work is not None:
+            self._work.stderr.append(line)
+        self._sinks[1].push(line)
+
+
+class _Children:
+    """The forks of one launcher, one after the other."""
+
+    def __init__(
+        self, launch: Launch, prepared: Prepared, supervisor: Supervisor, guard: Guard
+    ) -> None:
+        self._launch, self._prepared = launch, prepared
+        self._supervisor, self._guard = supervisor, guard
+        self._task = prepared.task
+
+    def run(self) -> StepResult | Program:
+        store, init = self._prepared.store, self._task.init
+        self._supervisor.signals.stop_raising()
+        missing = init if init and not store.is_initialized(init) else None
+        in_shell = self._task.environment_type != "local"
+        if missing and (missing.clone or not in_shell):
+            outcome = self._run_child(self._init_program(missing))
+            if isinstance(outcome, Program) or not outcome.ok:
+                return outcome
+            store.mark_initialized(missing)
+            missing = None
+        outcome = self._run_child(self._step_program(missing), step=True)
+        if isinstance(outcome, Program) or not outcome.ok:
+            return outcome
+        if missing:
+            store.mark_initialized(missing)
+        return self._with_report(outcome)
+
+    def _init_program(self, init: Init) -> Program:
+        task, environ = self._task, self._prepared.environ
+        if init.clone:
+            origin = init.clone
+            return Program(environ, call=lambda: clone_parameters(task, init, origin))
+        return Program(environ, [task.script, *command.init_arguments(task, init)])
+
+    def _step_program(self, missing: Init | None) -> Program:
+        task = self._task
+        arguments = command.step_arguments(task, self._inputs_file())
+        if task.environment_type == "local":
+            return Program(self._prepared.environ, [task.script, *arguments])
+        commands = [command.init_arguments(task, missing)] if missing else []
+        script = command.shell_script(task, [*commands, arguments])
+        return Program(self._prepared.environ, shell=script)
+
+    def _inputs_file(self) -> str | None:
+        text = command.input_paths(self._task)
+        if len(text) <= command.MAX_ARGUMENT:
+            return None
+        path = self._prepared.work.directory / "inputs"
+        path.write_text(text)
+        return str(path)
+
+    def _run_child(self, program: Program, *, step: bool = False) -> StepResult | Program:
+        pid, streams = self._launch.fork(self._prepared.work)
+        if pid == 0:
+            return program
+        self._guard.protect(pid)
+        timeout = None
+        if step:
+            self._launch.start_upload(self._prepared)
+            timeout = self._task.timeout
+        deadline = time.monotonic() + timeout if timeout else None
+        ending = self._supervisor.follow(pid, streams, deadline)
+        stdout, stderr = streams
+        return judge(ending, stdout.log.tail, stderr.log.tail, timeout)
+
+    def _with_report(self, result: StepResult) -> StepResult:
+        """Add what @airflow_internal reported, or what the copied task has."""
+        if self._task.clone:
+            cardinality, choice = self._prepared.store.cloned_outcome()
+            return StepResult(ok=True, exit_code=0, cardinality=cardinality, choice=choice)
+        try:
+            report = json.loads(self._prepared.work.report.read_text())
+        except FileNotFoundError:
+            return result
+        return StepResult(
+            ok=True,
+            exit_code=0,
+            cardinality=report.get("cardinality"),
+            choice=report.get("choice"),
+        )
+
+
+def _lead_group(pid: int) -> None:
+    try:
+        os.setpgid(pid, pid)
+    except (PermissionError, ProcessLookupError):
+        return  # the child has done it, and maybe ended
+
+
+def _use_streams(stdout: int, stderr: int) -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    for descriptor, target in ((null, 0), (stdout, 1), (stderr, 2)):
+        os.dup2(descriptor, target)
+        os.close(descriptor)

@@ -1,0 +1,34 @@
+"""Runs one attempt of one step: `python …/runtime/launcher.py --task FILE`.
+
+An Airflow worker starts this file by its path, with the Python that has the step's dependencies:
+another Python than the one that this package is installed in. So nothing beside this folder may
+become importable here, and no module of it may stand in the way of one of the step's.
+"""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+_NAME = "_metaflow_airflow_runtime"
+
+
+def _import_folder(folder: Path) -> None:
+    """Make the folder importable as a package of a name of its own."""
+    spec = importlib.util.spec_from_file_location(
+        _NAME, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{folder} is not a Python package")
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[_NAME] = package
+    spec.loader.exec_module(package)
+
+
+if __name__ == "__main__":
+    here = Path(__file__).resolve().parent
+    # Python puts the script's folder first; its `task` and `process` are not the flow's.
+    if sys.path and Path(sys.path[0]).resolve() == here:
+        del sys.path[0]
+    _import_folder(here)
+    sys.exit(importlib.import_module(f"{_NAME}.main").main(sys.argv[1:]))

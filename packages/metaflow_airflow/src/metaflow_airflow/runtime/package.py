@@ -1,0 +1,165 @@
+"""Brings a code package to this host: download, check, unpack once, one private copy a step.
+
+A package never changes (its name is a hash), so steps on one host share what is not theirs to
+write: Metaflow itself and its compiled modules, behind a link. The flow's own files are copied.
+
+    <host>/code/<sha>/          .mf_code  .mf_meta  .mf_install  train.py
+    <work>/metaflow/            .mf_code@ .mf_meta  .mf_install  train.py
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from .download import download
+from .failures import LaunchError, UnavailableError
+from .task import StepTask
+
+CODE_DIRECTORY = ".mf_code"
+KEEP_SECONDS = 7 * 24 * 3600
+"""How long a package that no step uses stays."""
+
+_RETRY_SECONDS = (1, 2, 4, 8, 16, 32)
+_MANIFEST = "manifest.json"
+
+
+def prepare_code(task: StepTask, host: Path, work: Path, say: Callable[[str], None]) -> Path:
+    """Put the package into <work>/metaflow and return that folder.
+
+    A lock that stays until this process and its forks are gone keeps the shared copy from being
+    removed.
+
+    Raises:
+        LaunchError: no such package, no access, or not the one that was deployed.
+        UnavailableError: the datastore cannot be reached.
+    """
+    store = host / "code"
+    store.mkdir(mode=0o700, exist_ok=True)
+    name = task.code_sha or hashlib.sha256(task.code_url.encode()).hexdigest()
+    entry = store / name
+    held = os.open(store / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(held, fcntl.LOCK_SH)
+    if not _is_whole(entry):
+        _unpack_into(task, store, entry, say)
+        _remove_unused(store)
+    os.utime(entry)
+    root = work / "metaflow"
+    root.mkdir()
+    for source in (entry / "files").iterdir():
+        target = root / source.name
+        if source.name == CODE_DIRECTORY:
+            target.symlink_to(source)
+        elif source.is_dir():
+            shutil.copytree(source, target, symlinks=True)
+        else:
+            shutil.copy2(source, target)
+    return root
+
+
+def _is_whole(entry: Path) -> bool:
+    """Whether all files are still there (cleaners of temp dirs take single ones)."""
+    try:
+        names = json.loads((entry / _MANIFEST).read_text())
+    except (OSError, ValueError):
+        return False
+    return all(os.path.lexists(entry / "files" / name) for name in names)
+
+
+def _unpack_into(task: StepTask, store: Path, entry: Path, say: Callable[[str], None]) -> None:
+    fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=store))
+    try:
+        archive = fresh / "package"
+        _fetch(task, archive, say)
+        _check_hash(task, archive)
+        names = _extract(task, archive, fresh / "files")
+        archive.unlink()
+        (fresh / _MANIFEST).write_text(json.dumps(names))
+        if entry.exists():
+            entry.rename(fresh / "damaged")
+        try:
+            fresh.rename(entry)
+        except OSError:
+            # Another launcher was faster; its copy is as good.
+            if not _is_whole(entry):
+                raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(entry / "damaged", ignore_errors=True)
+
+
+def _fetch(task: StepTask, target: Path, say: Callable[[str], None]) -> None:
+    for delay in (*_RETRY_SECONDS, None):
+        try:
+            download(task.datastore, task.code_url, target)
+        except UnavailableError as error:
+            if delay is None:
+                raise
+            say(f"{error} Trying again in {delay} s.")
+            time.sleep(delay)
+        else:
+            return
+
+
+def _check_hash(task: StepTask, archive: Path) -> None:
+    """Compare with the deployment's hash; Metaflow names a package by the SHA-1 of its bytes."""
+    if len(task.code_sha) != 40:
+        return
+    with archive.open("rb") as stream:
+        found = hashlib.file_digest(stream, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest()
+    if found != task.code_sha:
+        raise LaunchError(
+            f"The code package {task.code_url} has the hash {found}, not {task.code_sha} as "
+            "deployed: it was changed or cut. Deploy the flow again."
+        )
+
+
+def _extract(task: StepTask, archive: Path, target: Path) -> list[str]:
+    packing = json.loads(task.code_metadata or "{}").get("archive_format", "tgz")
+    if packing != "tgz":
+        raise LaunchError(
+            f"The code package {task.code_url} is packed as {packing!r}; this metaflow-airflow "
+            "unpacks tgz. Upgrade it where the steps run."
+        )
+    target.mkdir()
+    try:
+        with tarfile.open(archive, "r:gz") as opened:
+            if hasattr(tarfile, "data_filter"):
+                opened.extractall(target, filter="data")
+            else:
+                opened.extractall(target)  # noqa: S202 - written by Metaflow; old Python
+            return [member.name for member in opened.getmembers() if member.isfile()]
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise LaunchError(
+            f"The code package {task.code_url} cannot be unpacked into {target}: {error}."
+        ) from error
+
+
+def _remove_unused(store: Path) -> None:
+    """Remove packages that no step has used for long and none uses now."""
+    for entry in store.iterdir():
+        if entry.suffix == ".lock":
+            continue
+        try:
+            if time.time() - entry.stat().st_mtime < KEEP_SECONDS:
+                continue
+            lock = os.open(
+                store / f"{entry.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+        except OSError:
+            continue  # another launcher removes it
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(entry, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(lock)

@@ -1,0 +1,109 @@
+"""What stands before a step: its folder, its code package, the package's own Metaflow."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .environ import import_path, option, step_variables
+from .failures import LaunchError
+from .logs import LogFile
+from .package import prepare_code
+from .store import TaskStore
+from .task import StepTask
+
+if TYPE_CHECKING:
+    from .upload import LogUploader
+
+
+class Work:
+    """The private folder of one attempt: log files, the step's report, its code.
+
+    Args:
+        host: folder in which it is made.
+    """
+
+    def __init__(self, host: Path) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="step-", dir=host))
+        self.stdout = LogFile(self.directory / "stdout")
+        self.stderr = LogFile(self.directory / "stderr")
+        self.report = self.directory / "report"
+
+    def close_logs(self) -> None:
+        """End the logs' last lines."""
+        self.stdout.close()
+        self.stderr.close()
+
+    def remove(self) -> None:
+        """Remove the folder with all that the step left in it."""
+        os.chdir("/")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@dataclass
+class Prepared:
+    """What a child needs. environ is the step's whole environment."""
+
+    task: StepTask
+    work: Work
+    environ: Mapping[str, str]
+    store: TaskStore
+    uploader: LogUploader | None = None
+
+
+def prepare(task: StepTask, host: Path, work: Work, say: Callable[[str], None]) -> Prepared:
+    """Make this process one from which the flow's command line can be forked.
+
+    Raises:
+        LaunchError: the step cannot run here; the text says why.
+    """
+    root = prepare_code(task, host, work.directory, say)
+    # Keeps Metaflow from announcing that it makes this folder.
+    (root / ".metaflow").mkdir(exist_ok=True)
+    environ = step_variables(task, root, work.report, os.environ)
+    os.environ.clear()
+    os.environ.update(environ)
+    os.chdir(root)
+    _import_metaflow(task, root)
+    store = TaskStore(task)
+    store.claim_attempt()
+    return Prepared(task, work, environ, store)
+
+
+def _import_metaflow(task: StepTask, root: Path) -> None:
+    # As Python itself would: the script's folder, then PYTHONPATH.
+    first = [str(root), *os.environ["PYTHONPATH"].split(os.pathsep)]
+    sys.path[:] = [*first, *(each for each in sys.path if each not in first)]
+    sys.argv = [task.script]
+    # The modules of the shared copy are compiled once for all steps of this host.
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        metaflow = importlib.import_module("metaflow")
+        importlib.import_module("metaflow.cli")
+        config = importlib.import_module("metaflow.metaflow_config")
+    except ImportError as error:
+        raise LaunchError(
+            f"Metaflow cannot be imported by {sys.executable}: {error}. This Python needs what "
+            f"Metaflow and the flow need (code package {task.code_url})."
+        ) from error
+    finally:
+        sys.dont_write_bytecode = writes
+    if import_path(task, root) not in Path(metaflow.__file__ or "").parents:
+        raise LaunchError(
+            f"Metaflow was imported from {metaflow.__file__}, not from the code package: "
+            f"something in {sys.executable} imports it before any program starts."
+        )
+    metadata = option(task, "metadata") or config.DEFAULT_METADATA
+    if metadata == "local" and not config.DATASTORE_SYSROOT_LOCAL:
+        raise LaunchError(
+            "The run's metadata would go into the step's own folder and be lost: set "
+            "METAFLOW_DATASTORE_SYSROOT_LOCAL to a folder that all workers share, or use a "
+            "metadata service."
+        )

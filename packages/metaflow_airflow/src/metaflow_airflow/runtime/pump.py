@@ -1,0 +1,87 @@
+"""Reads the two output pipes of a process, line by line."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from .lines import LineSplitter
+
+_CHUNK = 64 * 1024
+_TICK, _SHORT_TICK = 1.0, 0.05
+_STUCK_SECONDS = 30.0
+_KEPT_LINES = 20_000
+
+
+class Pump:
+    """Two pipes, read line by line."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, str] = {}
+        self._splitters: dict[str, LineSplitter] = {}
+        self._kept: deque[tuple[str, str]] = deque(maxlen=_KEPT_LINES)
+
+    def open(self) -> tuple[int, int]:
+        """The ends for a process to write to; close them here once it has them."""
+        write_ends = []
+        for name in ("stdout", "stderr"):
+            read_end, write_end = os.pipe()
+            self._open[read_end] = name
+            self._splitters[name] = LineSplitter()
+            write_ends.append(write_end)
+        return write_ends[0], write_ends[1]
+
+    def close(self) -> None:
+        """Read no more."""
+        for descriptor in self._open:
+            os.close(descriptor)
+        self._open.clear()
+
+    def lines(self, ended: Callable[[], bool]) -> Iterator[tuple[str, str]]:
+        """All lines as (stream, line), until both pipes are closed.
+
+        Args:
+            ended: whether the process has. Somebody may still hold the pipes then; not for ever.
+        """
+        last: float | None = None
+        while self._open:
+            self._read(_TICK)
+            yield from self.kept()
+            if last is None and ended():
+                last = time.monotonic() + _STUCK_SECONDS
+            if last is not None and time.monotonic() > last:
+                return
+
+    def kept(self) -> Iterator[tuple[str, str]]:
+        """Lines that were read but not taken (the last ones, if they were many)."""
+        while self._kept:
+            yield self._kept.popleft()
+
+    def wait(self, seconds: float, ended: Callable[[], bool]) -> bool:
+        """Read and keep until both pipes are closed and the process has ended; whether it has."""
+        end = time.monotonic() + seconds
+        while self._open or not ended():
+            if time.monotonic() > end:
+                return False
+            if self._open:
+                self._read(_SHORT_TICK)
+            else:
+                time.sleep(_SHORT_TICK)
+        return True
+
+    def _read(self, seconds: float) -> None:
+        poll = select.poll()
+        for descriptor in self._open:
+            poll.register(descriptor, select.POLLIN | select.POLLHUP)
+        for descriptor, _ in poll.poll(seconds * 1000):
+            name = self._open[descriptor]
+            data = os.read(descriptor, _CHUNK)
+            splitter = self._splitters[name]
+            found = splitter.feed(data) if data else splitter.close()
+            self._kept.extend((name, line) for line in found)
+            if not data:
+                del self._open[descriptor]
+                os.close(descriptor)

@@ -1,0 +1,120 @@
+"""The task's place in Metaflow's datastore, as the launcher uses it. Needs Metaflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .failures import LaunchError, UnavailableError
+from .ids import MAX_ATTEMPTS
+from .task import Init, StepTask
+
+_INIT_DONE = "airflow_init_done"
+_MAX_TEXT = 300
+
+
+class TaskStore:
+    """The datastore of one attempt.
+
+    Raises:
+        LaunchError: a datastore that this Metaflow does not have.
+        UnavailableError: it does not answer (all methods).
+    """
+
+    def __init__(self, task: StepTask) -> None:
+        from metaflow.datastore import FlowDataStore
+        from metaflow.plugins import DATASTORES
+
+        found = [each for each in DATASTORES if task.datastore == each.TYPE]
+        if not found:
+            raise LaunchError(f"This Metaflow has no datastore of type {task.datastore!r}.")
+        self._task = task
+        self._store: Any = FlowDataStore(
+            task.flow, None, storage_impl=found[0], ds_root=task.datastore_root
+        )
+
+    def claim_attempt(self) -> None:
+        """Make the attempts of the task one row, with this one at its end.
+
+        Readers look for attempts from 0 on and stop at the first gap: after an attempt that ended
+        before it had written anything, they would take an older attempt's data for the task's.
+
+        Raises:
+            LaunchError: a later attempt is there.
+        """
+        from metaflow.datastore.task_datastore import TaskDataStore
+
+        task, mark = self._task, TaskDataStore.METADATA_ATTEMPT_SUFFIX
+        with _answers(task):
+            later = task.attempt + 1
+            if later < MAX_ATTEMPTS and self._attempt(later).has_metadata(mark):
+                raise LaunchError(
+                    f"{task.flow}/{task.pathspec} has an attempt {later} already, so attempt "
+                    f"{task.attempt} cannot run any more: this DAG run has the name of an older, "
+                    "deleted one, or an old try woke up. Trigger the DAG with another run id."
+                )
+            for earlier in range(task.attempt):
+                store = self._attempt(earlier)
+                if not store.has_metadata(mark):
+                    store.init_task()
+
+    def is_initialized(self, init: Init) -> bool:
+        """Whether the run's parameters are there, written to their end."""
+        with _answers(self._task):
+            return bool(self._parameters(init).has_metadata(_INIT_DONE))
+
+    def mark_initialized(self, init: Init) -> None:
+        """Say that `init` ended well. Metaflow's own mark stands before the last of its work."""
+        with _answers(self._task):
+            self._parameters(init).save_metadata({_INIT_DONE: {}})
+
+    def save_logs(self, stdout: Path | None, stderr: Path | None) -> None:
+        """Bring the log files of the attempt to where clients look for them."""
+        from metaflow.mflog import TASK_LOG_SOURCE
+
+        files = {"stdout": stdout, "stderr": stderr}
+        self._attempt(self._task.attempt).save_logs(
+            TASK_LOG_SOURCE, {stream: path for stream, path in files.items() if path}
+        )
+
+    def cloned_outcome(self) -> tuple[int | None, str | None]:
+        """Cardinality and choice of a task that is a copy of another one."""
+        task = self._task
+        with _answers(task):
+            store = self._store.get_task_datastore(
+                task.run_id, task.step, task.task_id, attempt=task.attempt
+            )
+            names = ["_graph_info", "_foreach_num_splits", "_transition"]
+            artifacts = dict(store.load_artifacts(names))
+        kind = artifacts["_graph_info"]["steps"][task.step]["type"]
+        cardinality = artifacts["_foreach_num_splits"] if kind == "foreach" else None
+        choice = artifacts["_transition"][0][0] if kind == "split-switch" else None
+        return cardinality, choice
+
+    def _attempt(self, attempt: int) -> Any:
+        task = self._task
+        return self._store.get_task_datastore(
+            task.run_id, task.step, task.task_id, attempt=attempt, mode="w"
+        )
+
+    def _parameters(self, init: Init) -> Any:
+        return self._store.get_task_datastore(
+            self._task.run_id, "_parameters", init.task_id, attempt=0, mode="w"
+        )
+
+
+class _answers:
+    """Turns whatever a storage raises into one sentence."""
+
+    def __init__(self, task: StepTask) -> None:
+        self._task = task
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, LaunchError):
+            raise UnavailableError(
+                f"The datastore {self._task.datastore_root} does not answer: "
+                f"{type(error).__name__}: {' '.join(str(error).split())[:_MAX_TEXT]}."
+            ) from error
