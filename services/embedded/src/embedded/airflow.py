@@ -148,9 +148,7 @@ class AirflowServer(Server):
 
     async def start(self) -> Running:
         """Fork the server; it waits for `go`, so that it can import while tables are made."""
-        return await self._parent.fork(
-            self.name, self._argv, log=self.log, modules=self._modules
-        )
+        return await self._parent.fork(self.name, self._argv, log=self.log, modules=self._modules)
 
     def go(self) -> None:
         """Let the server begin: the tables are there."""
@@ -158,7 +156,7 @@ class AirflowServer(Server):
         self._parent.go(self.name)
 
     def probe(self) -> None:
-        """Ask the API server for the health of this one; an old server's heartbeat is not enough."""
+        """Ask the API server for the health of this one; an old heartbeat is not enough."""
         try:
             answer = httpx.get(f"{self._url}/api/v2/monitor/health", timeout=5, trust_env=False)
             answer.raise_for_status()
@@ -181,9 +179,7 @@ class AirflowServer(Server):
         return {"url": self._url} if self._health is None else {}
 
 
-def airflow_servers(
-    parent: AirflowParent, *, logs: Path, port: int
-) -> list[AirflowServer]:
+def airflow_servers(parent: AirflowParent, *, logs: Path, port: int) -> list[AirflowServer]:
     """Return the API server, scheduler, DAG processor and triggerer.
 
     No log servers: they bind to every interface, and all processes share one log folder.

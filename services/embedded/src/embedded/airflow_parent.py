@@ -22,6 +22,7 @@ import selectors
 import signal
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import psutil
@@ -176,10 +177,10 @@ def become(job: Job) -> None:
 
 def run_airflow(argv: list[str]) -> None:
     """Run `airflow ARGV` in this process."""
-    from airflow.__main__ import main
+    from airflow import __main__ as airflow
 
     sys.argv = ["airflow", *argv]
-    main()
+    airflow.main()  # type: ignore[no-untyped-call]
 
 
 def prepare_database(dead: list[str]) -> None:
@@ -190,7 +191,6 @@ def prepare_database(dead: list[str]) -> None:
     """
     run_airflow(["db", "migrate"])
     from airflow.jobs.job import Job as AirflowJob
-    from airflow.utils import timezone
     from airflow.utils.session import create_session
     from sqlalchemy import update
 
@@ -198,7 +198,7 @@ def prepare_database(dead: list[str]) -> None:
         session.execute(
             update(AirflowJob)
             .where(AirflowJob.job_type.in_(dead), AirflowJob.end_date.is_(None))
-            .values(state="failed", end_date=timezone.utcnow())
+            .values(state="failed", end_date=datetime.now(UTC))
         )
 
 

@@ -28,8 +28,9 @@ def _check(folder: Path, needed: int, what: str, way_out: str) -> None:
     free = disk.f_bavail * disk.f_frsize
     if free < needed:
         raise StackError(
-            f"the disk is too full for {what} {folder}: {free // MIB} MiB free, {needed // MIB} MiB "
-            f"needed. Make room or choose another place ({way_out}). Nothing was started."
+            f"the disk is too full for {what} {folder}: {free // MIB} MiB free, "
+            f"{needed // MIB} MiB needed. Make room or choose another place ({way_out}). "
+            "Nothing was started."
         )
     if disk.f_files and disk.f_favail < _INODES:
         raise StackError(

@@ -45,9 +45,7 @@ def is_current(state: State, root: Path) -> bool:
     """Say whether the environment exists and was made from the present lock."""
     stamp = state.flows_env / _STAMP
     return (
-        state.flows_python.exists()
-        and stamp.exists()
-        and stamp.read_text() == _fingerprint(root)
+        state.flows_python.exists() and stamp.exists() and stamp.read_text() == _fingerprint(root)
     )
 
 
@@ -55,7 +53,7 @@ def start_sync(state: State, root: Path, env: dict[str, str]) -> subprocess.Pope
     """Start making the environment; `finish_sync` takes its end."""
     command = [
         uv(), "sync", "--frozen", "--no-dev", "--package", "ml-flows", "--no-progress",
-        "--python", sys._base_executable,
+        "--python", getattr(sys, "_base_executable", sys.executable),
     ]  # fmt: skip
     with state.log("flows-env").open("wb") as log:
         return subprocess.Popen(

@@ -92,9 +92,7 @@ class Postgres(Server):
             cursor = connection.cursor()
             cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,))
             if not cursor.fetchone():
-                cursor.execute(
-                    f"CREATE ROLE {ROLE} LOGIN PASSWORD %s", (self._passwords[ROLE],)
-                )
+                cursor.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD %s", (self._passwords[ROLE],))
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
             if not cursor.fetchone():
                 cursor.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
@@ -140,7 +138,9 @@ class Postgres(Server):
             password.unlink()
         if done.returncode != 0:
             shutil.rmtree(directory, ignore_errors=True)
-            raise StackError(f"initdb cannot make {directory}: {(done.stderr or done.stdout)[-2000:]}")
+            raise StackError(
+                f"initdb cannot make {directory}: {(done.stderr or done.stdout)[-2000:]}"
+            )
 
     @staticmethod
     def _remove_stale_pid(file: Path) -> None:

@@ -96,6 +96,11 @@ class Stack:
         """The Python that runs flow commands and steps."""
         return self.state.flows_python
 
+    @property
+    def logs_folder(self) -> Path:
+        """Where the logs of the stack's servers and of the pipeline are."""
+        return self.state.folder("logs")
+
     def environment(self) -> dict[str, str]:
         """Return the whole environment for a flow command against this stack."""
         ports, credentials = self.state.read()["ports"], self.state.credentials()
@@ -192,6 +197,10 @@ class Stack:
                 info.update(state="stopped", pid=None)
             self.state.write(content)
         return bool(found)
+
+    def revive(self) -> None:
+        """Start servers that died; StackError when they do not come back."""
+        self.up()
 
     # -- within
 

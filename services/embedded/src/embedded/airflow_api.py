@@ -1,0 +1,138 @@
+"""Airflow's public REST API (v2), as far as the pipeline needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from embedded.errors import StackError
+
+Json = dict[str, Any]
+_PAGE = 100
+
+
+class AirflowApi:
+    """A client with a login; it logs in again when its token has expired.
+
+    Raises StackError, naming the address, when Airflow cannot be reached or refuses.
+    """
+
+    def __init__(self, url: str, username: str, password: str) -> None:
+        self.url = url
+        self._login = {"username": username, "password": password}
+        # No proxy from the environment: the server is this machine's, or named by its address.
+        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+
+    def dag(self, dag_id: str) -> Json | None:
+        """Return a DAG, or None while Airflow knows none of that id."""
+        answer = self._send("GET", f"dags/{_quoted(dag_id)}", allowed=(404,))
+        return None if answer.status_code == httpx.codes.NOT_FOUND else answer.json()
+
+    def import_errors(self) -> list[Json]:
+        """Return the import errors: each has filename, bundle_name, stack_trace, timestamp."""
+        return self._all("importErrors", "import_errors")
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the DAG's runs start."""
+        self._send("PATCH", f"dags/{_quoted(dag_id)}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> Json:
+        """Start a run of the DAG."""
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
+        answer: Json = self._send("POST", f"dags/{_quoted(dag_id)}/dagRuns", json=body).json()
+        return answer
+
+    def run(self, dag_id: str, run_id: str) -> Json:
+        """Return a run: its state, start_date, end_date."""
+        answer: Json = self._send("GET", _run(dag_id, run_id)).json()
+        return answer
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[Json]:
+        """Return a run's task instances."""
+        return self._all(f"{_run(dag_id, run_id)}/taskInstances", "task_instances")
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+        """Return a value that a task left, or None when it left none."""
+        path = f"{_run(dag_id, run_id)}/taskInstances/{_quoted(task_id)}/xcomEntries/{key}"
+        answer = self._send("GET", path, allowed=(404,))
+        return None if answer.status_code == httpx.codes.NOT_FOUND else answer.json()["value"]
+
+    def log(self, task: Json) -> list[str]:
+        """Return the lines of the log of a task instance's last try."""
+        path = (
+            f"{_run(task['dag_id'], task['dag_run_id'])}/taskInstances/{_quoted(task['task_id'])}"
+            f"/logs/{max(task['try_number'], 1)}"
+        )
+        query = {"map_index": task["map_index"], "full_content": True}
+        answer = self._send("GET", path, params=query, headers={"Accept": "application/json"})
+        return [line for part in answer.json()["content"] for line in _log_lines(part)]
+
+    def _all(self, path: str, key: str) -> list[Json]:
+        found: list[Json] = []
+        while True:
+            query = {"limit": _PAGE, "offset": len(found)}
+            page: list[Json] = self._send("GET", path, params=query).json()[key]
+            found += page
+            if len(page) < _PAGE:
+                return found
+
+    def _send(
+        self, method: str, path: str, *, allowed: tuple[int, ...] = (), **arguments: Any
+    ) -> httpx.Response:
+        if "Authorization" not in self._http.headers:
+            self._log_in()
+        answer = self._call(method, f"/api/v2/{path}", **arguments)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self._log_in()
+            answer = self._call(method, f"/api/v2/{path}", **arguments)
+        if not answer.is_success and answer.status_code not in allowed:
+            raise StackError(
+                f"Airflow at {self.url} answered {method} {path} with {answer.status_code}: "
+                f"{answer.text[:500]}"
+            )
+        return answer
+
+    def _log_in(self) -> None:
+        answer = self._call("POST", "/auth/token", json=self._login)
+        if not answer.is_success:
+            raise StackError(
+                f"Airflow at {self.url} refused the login of {self._login['username']!r}: "
+                f"{answer.status_code} {answer.text[:200]}"
+            )
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def _call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **arguments)
+        except httpx.HTTPError as error:
+            raise AirflowUnreachableError(
+                f"Airflow at {self.url} cannot be reached: {error}"
+            ) from error
+
+
+class AirflowUnreachableError(StackError):
+    """No answer: the API server is gone, starting or too busy."""
+
+
+def _quoted(part: str) -> str:
+    return quote(part, safe="")
+
+
+def _run(dag_id: str, run_id: str) -> str:
+    return f"dags/{_quoted(dag_id)}/dagRuns/{_quoted(run_id)}"
+
+
+def _log_lines(part: Any) -> list[str]:
+    """Return a log entry as lines: what was said, then the frames of an exception."""
+    if isinstance(part, str):
+        return part.splitlines()
+    event = str(part["event"])
+    if event.startswith("::"):
+        return []  # marks of the user interface, and where it found the log
+    lines = event.splitlines() or [""]
+    for error in part.get("error_detail") or []:
+        lines.append(f"{error.get('exc_type')}: {error.get('exc_value')}")
+    return lines

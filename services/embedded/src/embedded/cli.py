@@ -1,0 +1,237 @@
+"""`stack`: the platform as processes on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from embedded import logs
+from embedded.errors import StackError
+from embedded.flows_env import workspace
+from embedded.stack import Stack
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0 when it did what it was asked."""
+    options = _parser().parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # as Ctrl-C: stop what was started
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        return int(options.command(options, console))
+    except StackError as error:
+        console.print("[bold red]error:[/] ", end="")
+        console.print(str(error), markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        return _INTERRUPTED
+
+
+def up(options: argparse.Namespace, console: Console) -> int:
+    """Bring the stack up."""
+    stack = _stack(options, console)
+    if stack.up(dict(options.port)):
+        _show_addresses(stack, console)
+    else:
+        console.print(f"the stack in {stack.state.root} is up already: nothing to do")
+        _show_addresses(stack, console)
+    return 0
+
+
+def down(options: argparse.Namespace, console: Console) -> int:
+    """Stop everything; what was kept on disk stays."""
+    stack = _stack(options, console)
+    console.print("stopped" if stack.down() else f"no stack runs in {stack.state.root}")
+    return 0
+
+
+def status(options: argparse.Namespace, console: Console) -> int:
+    """Show servers, health, addresses and login; 0 only when all are ready."""
+    stack = _stack(options, console)
+    found = stack.status()
+    ready = found["phase"] == "ready"
+    if options.json:
+        if stack.state.exists:
+            username, password = stack.airflow_login
+            found["airflow"] = {"url": stack.airflow_url, "username": username,
+                                "password": password}  # fmt: skip
+        print(json.dumps(found, indent=2))
+        return 0 if ready else 1
+    from embedded.tables import status_table
+
+    console.print(status_table(found))
+    for name, report in stack.failures():
+        console.print(f"{name}: {report}", markup=False)
+    if ready:
+        _show_addresses(stack, console)
+    return 0 if ready else 1
+
+
+def show_logs(options: argparse.Namespace, console: Console) -> int:
+    """Print the logs, each line under its server's name."""
+    stack = _stack(options, console)
+    logs.show(stack.state.folder("logs"), options.server, follow=options.follow)
+    return 0
+
+
+def execute(options: argparse.Namespace, console: Console) -> int:
+    """Run a command in the stack's environment; `python` is that of the flows."""
+    stack = _stack(options, console)
+    if not options.words:
+        raise StackError("which command? stack exec -- COMMAND [ARGUMENT …]")
+    if not stack.is_running:
+        raise StackError(f"no stack runs in {stack.state.root}: `stack up` first")
+    env = stack.environment()
+    env["PATH"] = os.pathsep.join((str(stack.flows_python.parent), env.get("PATH", "")))
+    try:
+        return subprocess.run(options.words, env=env, check=False).returncode
+    except OSError as error:
+        raise StackError(f"cannot run {options.words[0]}: {error.strerror}") from error
+
+
+def pipeline(options: argparse.Namespace, console: Console) -> int:
+    """Run the whole pipeline and show its result."""
+    from embedded import pipeline as work
+    from embedded.tables import outcome_tables
+
+    began = time.monotonic()
+    stack = _stack(options, console, began)
+    was_up = stack.is_running
+    chosen = work.Options(
+        cab=options.cab, month=options.month, train_months=tuple(options.train_month),
+        source=_source(options.source), rows=options.rows, seed=options.seed,
+        timeout=options.timeout,
+    )  # fmt: skip
+
+    def say(text: str) -> None:
+        console.print(f"{time.monotonic() - began:7.1f} s  {text}", markup=False)
+
+    try:
+        work.bring_up(stack, dict(options.port))
+        started = time.monotonic() - began
+        outcome = work.run(stack, chosen, say)
+        outcome.seconds = {"bring the stack up": started} | outcome.seconds
+    finally:
+        if not was_up and not options.keep:
+            stack.down()
+    console.print(outcome_tables(outcome))
+    _show_what_next(stack, console, outcome.report, kept=was_up or options.keep)
+    return 0
+
+
+def _source(source: str) -> str:
+    """Return the source with a relative path made absolute: Airflow runs elsewhere."""
+    path = Path(source)
+    return str(path.absolute()) if source and path.exists() else source
+
+
+def _stack(options: argparse.Namespace, console: Console, began: float | None = None) -> Stack:
+    begin = time.monotonic() if began is None else began
+
+    def report(name: str, text: str) -> None:
+        console.print(f"{time.monotonic() - begin:7.1f} s  {name:16}{text}", markup=False)
+
+    folder = options.state or os.environ.get("STACK_STATE") or workspace() / ".embedded"
+    return Stack(Path(folder), report)
+
+
+def _show_addresses(stack: Stack, console: Console) -> None:
+    username, password = stack.airflow_login
+    console.print(f"Airflow   {stack.airflow_url}   login {username}, password {password}")
+    console.print(f"S3        {stack.environment()['AWS_ENDPOINT_URL']}")
+    console.print(f"keys, logs and data are in {stack.state.root}")
+
+
+def _show_what_next(
+    stack: Stack, console: Console, report: dict[str, dict[str, str]], *, kept: bool
+) -> None:
+    command = _own_command(stack)
+    if not kept:
+        console.print(f"\nThe stack is stopped, its state is kept. To look at it: {command} up")
+    console.print()
+    _show_addresses(stack, console)
+    from embedded.export import FLOWS
+
+    for flow, part in zip(FLOWS, ("train", "predict"), strict=True):
+        file = os.path.relpath(stack.flows_folder / flow.dag_file)
+        run = report[part]["run"].split("/")[-1]
+        card = report[part]["card"]
+        console.print(f"\n{part}: run {report[part]['run']}")
+        console.print(f"  card  {command} exec -- python {file} card view {card}")
+        console.print(f"  logs  {command} exec -- python {file} logs {run}/start")
+
+
+def _own_command(stack: Stack) -> str:
+    uv = os.environ.get("UV")
+    start = f"{os.path.relpath(uv)} run --package embedded stack" if uv else "stack"
+    default = stack.state.root == workspace() / ".embedded"
+    return start if default else f"STACK_STATE={stack.state.root} {start}"
+
+
+def _port(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    try:
+        return name, int(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER") from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--state", metavar="DIR", help="state directory (default: $STACK_STATE, else .embedded)"
+    )
+    starts = argparse.ArgumentParser(add_help=False)
+    starts.add_argument(
+        "--port", action="append", type=_port, default=[], metavar="NAME=N",
+        help="fix the port of airflow, postgres or s3; free ones are taken otherwise",
+    )  # fmt: skip
+    parser = argparse.ArgumentParser(prog="stack", description=__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def verb(
+        name: str, command: object, *parents: argparse.ArgumentParser
+    ) -> argparse.ArgumentParser:
+        text = (command.__doc__ or "").splitlines()[0]
+        found = verbs.add_parser(name, help=text, description=text, parents=[shared, *parents])
+        found.set_defaults(command=command)
+        return found
+
+    verb("up", up, starts)
+    verb("down", down)
+    verb("status", status).add_argument("--json", action="store_true", help="print stack.json")
+    reader = verb("logs", show_logs)
+    reader.add_argument("server", nargs="*", help="servers to show (default: all)")
+    reader.add_argument("--follow", "-f", action="store_true", help="go on as they grow")
+    verb("exec", execute).add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
+    whole = verb("pipeline", pipeline, starts)
+    whole.add_argument("--cab", choices=("green", "yellow"), default="green")
+    whole.add_argument("--month", default="2024-01", help="the month to predict")
+    whole.add_argument(
+        "--train-month", action="append", default=[], help="repeatable; default: the month before"
+    )
+    whole.add_argument(
+        "--source", default="",
+        help="file, directory or URL in TLC's form, or `generator`; default: TLC's site",
+    )  # fmt: skip
+    whole.add_argument("--rows", type=int, help="rows a month, from the generator")
+    whole.add_argument("--seed", type=int, help="seed of the generator")
+    whole.add_argument("--keep", action="store_true", help="leave the stack up")
+    whole.add_argument("--timeout", type=float, default=1800.0, help="seconds for the run")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Exports the flows as DAG files, with the flows' own Python; skips what did not change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded import processes
+from embedded.errors import StackError
+from embedded.target import Target
+
+_STAMP = ".exported.json"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A flow of the pipeline: its file's stem and the DAG id of its production deployment."""
+
+    stem: str
+    dag_id: str
+
+    @property
+    def dag_file(self) -> str:
+        """The name of the exported file."""
+        return f"{self.stem}.py"
+
+
+TRAIN = Flow("train_trip_duration", "trip_duration.prod.TrainTripDurationFlow")
+PREDICT = Flow("predict_trip_duration", "trip_duration.prod.PredictTripDurationFlow")
+FLOWS = (TRAIN, PREDICT)
+
+
+class Export(threading.Thread):
+    """Exports the flows one after another, beside the start of Airflow.
+
+    Not at once: both belong to one project, and the first one draws its production token.
+    """
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(name="export", daemon=True)
+        self._target = target
+        self._environment = target.environment()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = threading.Event()
+        self._error: StackError | None = None
+        self.exported: list[str] = []
+
+    def run(self) -> None:
+        """Export every flow whose code changed since its last export."""
+        try:
+            fingerprint = self._fingerprint()
+            for flow in FLOWS:
+                if not self._is_current(flow, fingerprint) and not self._stopped.is_set():
+                    self._export(flow)
+                    self.exported.append(flow.stem)
+            if self.exported and not self._stopped.is_set():
+                stamp = {flow.stem: fingerprint for flow in FLOWS}
+                (self._target.dags_folder / _STAMP).write_text(json.dumps(stamp))
+        except StackError as error:
+            self._error = error
+
+    def finish(self, timeout: float) -> list[str]:
+        """Wait for the end and return the flows that were exported; raises what went wrong."""
+        self.join(timeout)
+        if self.is_alive():
+            self.stop()
+            raise StackError(f"exporting the flows took longer than {timeout:.0f} s")
+        if self._error is not None:
+            raise self._error
+        return self.exported
+
+    def stop(self) -> None:
+        """End an export that is under way."""
+        self._stopped.set()
+        if self._process is not None:
+            processes.end(processes.tree(self._process.pid))
+
+    def _export(self, flow: Flow) -> None:
+        log = self._target.logs_folder / f"export-{flow.stem}.log"
+        file = self._target.dags_folder / flow.dag_file
+        # Whether Airflow has it is asked later, for all DAGs at once: it may still be starting.
+        command = [
+            str(self._target.flows_python), flow.dag_file, "--production",
+            "airflow", "create", "--wait", "0", str(file),
+        ]  # fmt: skip
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command, cwd=self._target.flows_folder, env=self._environment,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+            code = self._process.wait()
+        if code != 0 and not self._stopped.is_set():
+            end = "\n".join(processes.log_end(log, 30))
+            raise StackError(
+                f"{flow.dag_file} could not be exported ({processes.exit_text(code)}). "
+                f"The end of {log}:\n{end}"
+            )
+
+    def _is_current(self, flow: Flow, fingerprint: str) -> bool:
+        stamp = self._target.dags_folder / _STAMP
+        if not stamp.exists() or not (self._target.dags_folder / flow.dag_file).exists():
+            return False
+        return bool(json.loads(stamp.read_text()).get(flow.stem) == fingerprint)
+
+    def _fingerprint(self) -> str:
+        """Return a digest of all code that goes into an exported flow."""
+        digest = hashlib.sha256()
+        for folder in code_folders(self._target.flows_folder):
+            for path in sorted(folder.rglob("*.py")):
+                digest.update(str(path).encode() + b"\0" + path.read_bytes())
+        return digest.hexdigest()
+
+
+def code_folders(flows: Path) -> list[Path]:
+    """Return the folders whose code an export depends on: the flows' and the bridge's."""
+    packages = flows.parents[2]
+    return [flows, packages / "metaflow_airflow" / "src"]

@@ -1,0 +1,165 @@
+"""Follows a run of the pipeline: task states as they change, and why a task failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from embedded.airflow_api import AirflowApi, AirflowUnreachableError, Json
+from embedded.errors import StackError
+from embedded.target import Target
+
+_POLL = 1.0
+_LOG_LINES = 30
+_REVIVALS = 3
+_TRIGGER = "TriggerDagRunOperator"
+_ENDED = ("success", "failed")
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Run:
+    """One run of a DAG, as it was seen last."""
+
+    dag_id: str
+    run_id: str
+    state: str = "queued"
+    started: datetime | None = None
+    ended: datetime | None = None
+    tasks: list[Json] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took; 0 while it has not ended."""
+        return (self.ended - self.started).total_seconds() if self.started and self.ended else 0.0
+
+
+class PipelineFailedError(StackError):
+    """A task or a run failed; the message names it and has the end of its log."""
+
+
+class Follower:
+    """Watches one run and the runs that its tasks trigger, until all have ended."""
+
+    def __init__(self, target: Target, api: AirflowApi, say: Say) -> None:
+        self._target = target
+        self._api = api
+        self._say = say
+        self._seen: dict[tuple[str, ...], str] = {}
+        self._revivals = 0
+        self.runs: dict[str, Run] = {}
+
+    def follow(self, dag_id: str, run_id: str, deadline: float) -> dict[str, Run]:
+        """Wait for the run to succeed and return all runs by DAG id.
+
+        `deadline` is on the monotonic clock. Raises PipelineFailedError, or StackError when a
+        server dies and does not come back.
+        """
+        self.runs = {dag_id: Run(dag_id, run_id)}
+        while True:
+            self._check_servers()
+            try:
+                for run in list(self.runs.values()):
+                    self._look(run)
+            except AirflowUnreachableError as error:
+                self._note(("unreachable",), str(error))
+            main = self.runs[dag_id]
+            if main.state in _ENDED:
+                self._finish(main)
+                return self.runs
+            if time.monotonic() > deadline:
+                raise PipelineFailedError(f"not finished in time: {self._unfinished()}")
+            time.sleep(_POLL)
+
+    def _look(self, run: Run) -> None:
+        if run.state in _ENDED:
+            return
+        run.tasks = self._api.task_instances(run.dag_id, run.run_id)
+        for task in run.tasks:
+            self._report(task)
+            if task["operator_name"] == _TRIGGER and task["state"] is not None:
+                self._find_triggered(run, task)
+        answer = self._api.run(run.dag_id, run.run_id)
+        run.state = answer["state"]
+        run.started, run.ended = _time(answer["start_date"]), _time(answer["end_date"])
+
+    def _report(self, task: Json) -> None:
+        state = task["state"]
+        if state is None or state in ("scheduled", "removed"):
+            return
+        took = f"  {task['duration']:.1f} s" if state in _ENDED and task["duration"] else ""
+        again = f"  (try {task['try_number']})" if task["try_number"] > 1 else ""
+        key = (task["dag_id"], task["dag_run_id"], task["task_id"], str(task["map_index"]))
+        name = (
+            task["task_id"] if task["map_index"] < 0 else f"{task['task_id']}[{task['map_index']}]"
+        )
+        label = task["dag_id"].rpartition(".")[2]
+        news = self._note(key, f"{label:24} {name:24} {state}{again}{took}")
+        if news and state == "up_for_retry":
+            self._say(self._failure(task))
+
+    def _find_triggered(self, run: Run, task: Json) -> None:
+        fields = task["rendered_fields"] or {}
+        dag_id = fields.get("trigger_dag_id")
+        if dag_id is None or dag_id in self.runs:
+            return
+        run_id = self._api.xcom(run.dag_id, run.run_id, task["task_id"], "trigger_run_id")
+        if run_id is not None:
+            self.runs[dag_id] = Run(dag_id, run_id)
+
+    def _finish(self, main: Run) -> None:
+        for run in self.runs.values():
+            self._look(run)
+        failed = [run for run in self.runs.values() if run.state == "failed"]
+        if not failed:
+            return
+        # A triggered run that failed takes the task that waits for it along: name the cause.
+        cause = failed[-1]
+        tasks = [task for task in cause.tasks if task["state"] == "failed"]
+        names = ", ".join(task["task_id"] for task in tasks) or "no single task"
+        logs = "\n".join(self._failure(task) for task in tasks)
+        raise PipelineFailedError(
+            f"{cause.dag_id} failed in {names} (run {cause.run_id} of {main.dag_id}).\n{logs}"
+        )
+
+    def _failure(self, task: Json) -> str:
+        end = "\n".join(f"    {line}" for line in self._api.log(task)[-_LOG_LINES:])
+        return f"The end of the log of {task['dag_id']}.{task['task_id']}:\n{end}"
+
+    def _check_servers(self) -> None:
+        """Report servers that died, and start them again: the run goes on where it was."""
+        failures = self._target.failures()
+        if not failures:
+            return
+        for name, report in failures:
+            self._say(f"{name}: {report}")
+        self._revivals += 1
+        if self._revivals > _REVIVALS:
+            names = ", ".join(name for name, _ in failures)
+            raise StackError(f"servers died again and again, last {names}: giving up")
+        self._say("starting it again; the run goes on")
+        self._target.revive()
+
+    def _unfinished(self) -> str:
+        tasks = [
+            f"{task['dag_id']}.{task['task_id']} is {task['state']}"
+            for run in self.runs.values()
+            for task in run.tasks
+            if task["state"] not in (None, "success", "failed", "skipped", "upstream_failed")
+        ]
+        return "; ".join(tasks) or "; ".join(f"{r.dag_id} is {r.state}" for r in self.runs.values())
+
+    def _note(self, key: tuple[str, ...], text: str) -> bool:
+        """Say what has not been said last of this thing; tell whether it was news."""
+        if self._seen.get(key) == text:
+            return False
+        self._seen[key] = text
+        self._say(text)
+        return True
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,57 @@
+"""What a pipeline run left behind, read from its artifacts: datasets in S3, runs in Metaflow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from embedded.errors import StackError
+from embedded.target import Target
+
+Json = dict[str, Any]
+
+
+def features(environment: Mapping[str, str], cab: str, months: Sequence[str]) -> list[Json]:
+    """Return the current feature dataset of each month: its current.json.
+
+    Raises StackError naming the object that is missing.
+    """
+    bucket, _, prefix = environment["TRIP_DATA_ROOT"].removeprefix("s3://").partition("/")
+    client = boto3.client(
+        "s3",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        config=Config(proxies={}),
+    )
+    found: list[Json] = []
+    for month in months:
+        key = "/".join(filter(None, (prefix, "features", cab, month, "current.json")))
+        try:
+            found.append(json.load(client.get_object(Bucket=bucket, Key=key)["Body"]))
+        except (ClientError, BotoCoreError) as error:
+            raise StackError(f"cannot read s3://{bucket}/{key}: {error}") from error
+    return found
+
+
+def report(target: Target) -> Json:
+    """Return what `python -m ml_flows.report --json` prints: metrics, predictions, drift."""
+    command = [str(target.flows_python), "-m", "ml_flows.report", "--json"]
+    done = subprocess.run(
+        command, env=target.environment(), cwd=target.flows_folder, capture_output=True,
+        text=True, check=False, timeout=120,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise StackError(f"the flows' report failed: {(done.stderr or done.stdout)[-2000:]}")
+    try:
+        answer: Json = json.loads(done.stdout.strip().splitlines()[-1])
+    except (json.JSONDecodeError, IndexError) as error:
+        raise StackError(f"the flows' report is not JSON: {done.stdout[-500:]!r}") from error
+    return answer
