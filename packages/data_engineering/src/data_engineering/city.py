@@ -89,8 +89,8 @@ def city(cab: str) -> City:
     straight = np.hypot(*(places[:, None, :] - places[None, :, :]).transpose(2, 0, 1))
     miles = _WITHIN + _DETOUR * straight
     # People go where others come from, mostly near by, now and then far.
-    pull = 3 + pickups + np.array([_HUBS[z][3] if z in _HUBS else 0.0 for z in _numbers()])
-    near = np.exp(-straight / 0.9) + 0.05 * np.exp(-straight / 3.5)
+    pull = 4 + 0.3 * pickups + np.array([_HUBS[z][3] if z in _HUBS else 0.0 for z in _numbers()])
+    near = np.exp(-straight / 0.9) + 0.035 * np.exp(-straight / 4.0)
     dropoffs = pull[None, :] * near
     middle = np.hypot(places[:, 0] - 0.3, (places[:, 1] + 0.3) / 2.5)
     centre = np.exp(-middle / 1.5)

@@ -105,12 +105,12 @@ def _drive(rng: np.random.Generator, place: City, month: str, size: int) -> _Tri
     # One search in all rows at once: row i's steps lie between i and i + 1.
     found = np.searchsorted((steps + np.arange(zones)[:, None]).ravel(), origin + rng.random(size))
     destination = np.minimum(found, zones * zones - 1) % zones
-    miles = place.miles[origin, destination] * rng.lognormal(-0.02, 0.2, size)
+    miles = place.miles[origin, destination] * rng.lognormal(-0.02, 0.22, size)
     busy = place.busy[origin, destination]
     pace = np.where(weekend, np.array(_SPEED_WEEKEND)[hour], np.array(_SPEED_WORK)[hour])
     # Rush hours are worse in the middle; long trips use faster roads.
     speed = 8.9 * pace ** (0.6 + 1.2 * busy) * miles**0.33 * (1.12 - 0.4 * busy)
-    minutes = 1.0 + 60 * miles / (speed * rng.lognormal(0, 0.24, size))
+    minutes = 1.0 + 60 * miles / (speed * rng.lognormal(0, 0.23, size))
     return _Trips(
         pickup=pickup,
         seconds=np.clip(minutes * 60, 61, 3540).astype(np.int64),

@@ -76,14 +76,15 @@ def fetch(storage: Storage, origin: Origin) -> Landed:
     """
     with tempfile.TemporaryDirectory(prefix="trips-") as folder:
         path = sources.fetch(origin, Path(folder))
+        uri = str(path) if origin.kind == "path" else origin.uri
         digest = sources.sha256(path)
         key = f"raw/{origin.cab}/{origin.month}/{digest[:16]}.parquet"
         if storage.keys(key):
-            log.info("%s is at %s already", origin.uri, storage.uri(key))
+            log.info("%s is at %s already", uri, storage.uri(key))
         else:
             storage.upload(path, key)
-            log.info("%s: %s bytes to %s", origin.uri, f"{path.stat().st_size:,}", storage.uri(key))
-    return Landed(origin.cab, origin.month, key, Provenance(origin.kind, origin.uri, digest))
+            log.info("%s: %s bytes to %s", uri, f"{path.stat().st_size:,}", storage.uri(key))
+    return Landed(origin.cab, origin.month, key, Provenance(origin.kind, uri, digest))
 
 
 def validate(storage: Storage, landed: Landed) -> Validated:
@@ -98,8 +99,6 @@ def validate(storage: Storage, landed: Landed) -> Validated:
         file = tables.scan(storage, landed.key)
         columns = check_columns(file.collect_schema(), landed.cab, where)
         counts = tally(judge(trips(file, columns), landed.month), landed.month, where)
-    for line in summary_lines(landed.cab, landed.month, counts):
-        log.info(line)
     return Validated(landed, columns, counts)
 
 
@@ -122,10 +121,11 @@ def publish_features(storage: Storage, validated: Validated) -> dict[str, Any]:
         )
 
 
-def summary_lines(cab: str, month: str, counts: Tally) -> list[str]:
+def summary_lines(validated: Validated) -> list[str]:
     """Return a table of what became of a month's rows, one line each."""
+    landed, counts = validated.landed, validated.tally
     lines = [
-        f"{cab} {month}",
+        f"{landed.cab} {landed.month}",
         f"  {'rows read':24}{counts.rows_read:>12,}",
         f"  {'kept':24}{counts.rows_kept:>12,}",
     ]
