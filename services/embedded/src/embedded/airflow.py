@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import json
 import os
 import sys
@@ -12,8 +13,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from embedded import airflow_parent, processes
 from embedded.base import Program, Running, Server
@@ -75,12 +74,10 @@ class AirflowParent(Server):
         if not self._loaded.is_set():
             raise NotReadyError("still importing Airflow")
 
-    async def fork(
-        self, name: str, argv: Sequence[str], *, log: Path, modules: Sequence[str] = ()
-    ) -> Forked:
-        """Fork a child that imports `modules` and then waits for `go`."""
+    async def fork(self, name: str, argv: Sequence[str], *, log: Path) -> Forked:
+        """Fork a child that prepares itself and then waits for `go`."""
         self._forks[name] = asyncio.get_running_loop().create_future()
-        self._send({"fork": name, "argv": list(argv), "log": str(log), "import": list(modules)})
+        self._send({"fork": name, "argv": list(argv), "log": str(log)})
         return await self._forks[name]
 
     def go(self, name: str) -> None:
@@ -129,26 +126,26 @@ class AirflowServer(Server):
     `health` is its name in /api/v2/monitor/health; the API server itself has none.
     """
 
-    deadline = 90.0
+    deadline = 180.0
+    probe_seconds = 0.4
 
     def __init__(
-        self, name: str, parent: AirflowParent, *, log: Path, url: str, argv: Sequence[str],
-        health: str | None = None, job_type: str | None = None, modules: Sequence[str] = (),
+        self, name: str, parent: AirflowParent, *, log: Path, port: int, argv: Sequence[str],
+        health: str | None = None, job_type: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(log)
         self.name = name
         self.needs = (PARENT, "postgres")
         self.job_type = job_type
         self._parent = parent
-        self._url = url
+        self._port = port
         self._argv = argv
         self._health = health
-        self._modules = modules
         self._started = datetime.now(UTC)
 
     async def start(self) -> Running:
         """Fork the server; it waits for `go`, so that it can import while tables are made."""
-        return await self._parent.fork(self.name, self._argv, log=self.log, modules=self._modules)
+        return await self._parent.fork(self.name, self._argv, log=self.log)
 
     def go(self) -> None:
         """Let the server begin: the tables are there."""
@@ -157,12 +154,7 @@ class AirflowServer(Server):
 
     def probe(self) -> None:
         """Ask the API server for the health of this one; an old heartbeat is not enough."""
-        try:
-            answer = httpx.get(f"{self._url}/api/v2/monitor/health", timeout=5, trust_env=False)
-            answer.raise_for_status()
-            health = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise NotReadyError(f"the API server does not answer: {error}") from error
+        health = _health(self._port)
         if health["metadatabase"]["status"] != "healthy":
             raise NotReadyError("Airflow cannot reach its database")
         if self._health is None:
@@ -176,7 +168,24 @@ class AirflowServer(Server):
 
     def describe(self) -> dict[str, Any]:
         """Return the URL for the API server, else nothing but the log."""
-        return {"url": self._url} if self._health is None else {}
+        return {"url": f"http://{HOST}:{self._port}"} if self._health is None else {}
+
+
+def _health(port: int) -> dict[str, Any]:
+    # Not httpx: without TLS to set up, asking costs the supervisor next to nothing.
+    connection = http.client.HTTPConnection(HOST, port, timeout=10)
+    try:
+        connection.request("GET", "/api/v2/monitor/health")
+        answer = connection.getresponse()
+        content = answer.read()
+        if answer.status != http.client.OK:
+            raise NotReadyError(f"the API server answers {answer.status}: {content[:200]!r}")
+        health: dict[str, Any] = json.loads(content)
+        return health
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise NotReadyError(f"the API server does not answer: {error}") from error
+    finally:
+        connection.close()
 
 
 def airflow_servers(parent: AirflowParent, *, logs: Path, port: int) -> list[AirflowServer]:
@@ -184,13 +193,12 @@ def airflow_servers(parent: AirflowParent, *, logs: Path, port: int) -> list[Air
 
     No log servers: they bind to every interface, and all processes share one log folder.
     """
-    url = f"http://{HOST}:{port}"
 
     def server(name: str, argv: Sequence[str], **more: Any) -> AirflowServer:
-        return AirflowServer(name, parent, log=logs / f"{name}.log", url=url, argv=argv, **more)
+        return AirflowServer(name, parent, log=logs / f"{name}.log", port=port, argv=argv, **more)
 
     return [
-        server("api-server", ["api-server"], modules=["airflow.api_fastapi.main"]),
+        server(airflow_parent.API_SERVER, ["api-server"]),
         server(
             "scheduler", ["scheduler", "--skip-serve-logs"],
             health="scheduler", job_type="SchedulerJob",

@@ -28,12 +28,14 @@ class Server(ABC):
     """One server: how it is started, known to be ready, stopped and described.
 
     `needs` names the servers that must be ready first, `deadline` how many seconds it may take
-    to become ready, `grace` how many to stop before it is killed with all that it started.
+    to become ready, `probe_seconds` how often to ask until then, `grace` how many seconds it may
+    take to stop before it is killed with all that it started.
     """
 
     name: str
     needs: tuple[str, ...] = ()
-    deadline: float = 60.0
+    deadline: float = 120.0
+    probe_seconds: float = 0.1
     grace: float = 5.0
     stop_signal: signal.Signals = signal.SIGTERM
 

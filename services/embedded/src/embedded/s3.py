@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -72,13 +73,13 @@ class S3(Server):
     def probe(self) -> None:
         """List the buckets with the stack's credentials."""
         try:
-            self.client().list_buckets()
+            self.client.list_buckets()
         except (BotoCoreError, ClientError) as error:
             raise NotReadyError(str(error)) from error
 
     def set_up(self) -> None:
         """Make the buckets."""
-        client = self.client()
+        client = self.client
         there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
         for bucket in BUCKETS:
             if bucket not in there:
@@ -98,8 +99,9 @@ class S3(Server):
             "data": str(self.data),
         }
 
+    @functools.cached_property
     def client(self) -> Any:
-        """Return a boto3 client of this server."""
+        """A boto3 client of this server."""
         return client(
             self.url, self._credentials["access_key_id"], self._credentials["secret_access_key"]
         )
@@ -115,7 +117,8 @@ class S3(Server):
             f"-admin.port={port['admin']}", f"-admin.port.grpc={port['admin_grpc']}",
             "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false",
             "-master.telemetry=false", "-s3.iam=false", "-s3.autoCreateBucket=false",
-            "-master.volumeSizeLimitMB=256", f"-s3.config={self.data / 'identities.json'}",
+            "-master.volumeSizeLimitMB=256", "-volume.preStopSeconds=0",
+            f"-s3.config={self.data / 'identities.json'}",
         ]  # fmt: skip
 
     def _write_identity(self) -> None:

@@ -29,7 +29,7 @@ from embedded.state import Json, State
 FLOWS_ENV = "flows-env"
 _SUPERVISOR = "embedded.supervisor"  # not imported: it brings the servers' libraries with it
 _POLL = 0.1
-_UP_WAIT = 180.0
+_UP_WAIT = 600.0
 _DOWN_WAIT = 45.0
 
 Report = Callable[[str, str], None]

@@ -24,7 +24,7 @@ from embedded.errors import NotReadyError, StackError
 from embedded.fleet import build
 from embedded.state import Json, State
 
-_PROBE_SECONDS = 0.2
+_POLL_SECONDS = 0.05
 _HEALTH_SECONDS = 5.0
 # A server counts as unhealthy when this many health checks in a row went wrong.
 _UNHEALTHY_AFTER = 3
@@ -132,12 +132,12 @@ class Supervisor:
             raise StackError(self._ended(f"airflow-{DATABASE}", code, log))
         for server in waiting:
             while server.running is None:
-                await asyncio.sleep(_PROBE_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
             server.go()
 
     async def _until_ready(self, names: tuple[str, ...]) -> None:
         while any(self._info[name]["state"] != "ready" for name in names):
-            await asyncio.sleep(_PROBE_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _until_answers(self, server: Server) -> None:
         deadline = time.monotonic() + server.deadline
@@ -156,7 +156,7 @@ class Supervisor:
                     f"{server.name} was not ready after {server.deadline:.0f} s: {reason}\n"
                     f"The end of {server.log}:\n{end}"
                 )
-            await asyncio.sleep(_PROBE_SECONDS)
+            await asyncio.sleep(server.probe_seconds)
 
     def _watch(self, server: Server) -> None:
         watcher = asyncio.create_task(self._report_end(server))
@@ -204,8 +204,8 @@ class Supervisor:
         self._phase = "stopping"
         self._write()
         await asyncio.gather(*(server.stop() for server in self.fleet.airflow))
-        for server in (self.fleet.parent, self.fleet.s3, self.fleet.postgres):
-            await server.stop()
+        await self.fleet.parent.stop()
+        await asyncio.gather(self.fleet.s3.stop(), self.fleet.postgres.stop())
         left = [p for p in processes.marked(self.state.root) if p.pid != os.getpid()]
         await asyncio.to_thread(processes.end, left)
         self._phase = "failed" if self._error else "stopped"

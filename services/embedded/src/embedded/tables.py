@@ -90,10 +90,8 @@ def _seconds(seconds: Mapping[str, float]) -> Table:
 def status_table(status: Json) -> Table:
     """Return the servers of a stack: state, process, address, log."""
     table = Table(title=f"{status.get('state', '')}: {status['phase']}", title_justify="left")
-    for column in ("server", "state", "pid", "address", "log"):
+    for column in ("server", "state", "pid", "address"):
         table.add_column(column, overflow="fold")
     for name, info in status["servers"].items():
-        table.add_row(
-            name, info["state"], str(info.get("pid") or "-"), info.get("url", "-"), info["log"]
-        )
+        table.add_row(name, info["state"], str(info.get("pid") or "-"), info.get("url", "-"))
     return table
