@@ -28,7 +28,6 @@ class Branches(FlowSpec):
     @step
     def left_join(self, inputs):
         self.merge_artifacts(inputs)
-        self.order = [hasattr(i, "a") for i in inputs]
         self.next(self.join)
 
     @step
