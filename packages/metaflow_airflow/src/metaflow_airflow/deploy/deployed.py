@@ -195,7 +195,7 @@ def _parameter(parameter: DeployedParameter) -> dict[str, Any]:
         "name": parameter.name,
         "python_var_name": "p_" + "".join(c if c.isalnum() else "_" for c in parameter.name),
         "type": _TYPES[types[0]] if len(types) == 1 else "JSON",
-        "description": parameter.description.replace("'", "’"),
+        "description": parameter.description.replace("'", "`"),
         "is_required": parameter.required,
     }
 

@@ -27,10 +27,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Decorator:
-    """One decorator of a step or a flow with its attributes as plain values."""
+    """One decorator of a step or a flow with its attributes as plain values.
+
+    `attached`: by the command line (`--with`), so that the flow's file does not show it.
+    """
 
     name: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    attached: bool = False
 
 
 @dataclass(frozen=True)

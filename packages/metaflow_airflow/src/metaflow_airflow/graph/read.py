@@ -64,7 +64,7 @@ def read_graph(flow: Any) -> Graph:
 
 def _step_decorators(node: Any) -> tuple[Decorator, ...]:
     return tuple(
-        Decorator(deco.name, dict(deco.attributes))
+        Decorator(deco.name, dict(deco.attributes), attached=not deco.statically_defined)
         for deco in node.decorators
         if not deco.name.startswith("_")
     )

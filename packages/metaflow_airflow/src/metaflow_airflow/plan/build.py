@@ -8,6 +8,7 @@ from graphlib import TopologicalSorter
 from metaflow_airflow.graph import Graph, Kind, Step
 from metaflow_airflow.plan.model import Block, Body, Items, PlannedStep
 from metaflow_airflow.plan.refuse import refuse
+from metaflow_airflow.plan.secrets import plain_variables
 
 
 def build_plan(
@@ -48,7 +49,6 @@ def build_plan(
 def _plan_step(step: Step, *, decorators: tuple[str, ...]) -> PlannedStep:
     retry = step.decorator("retry")
     timeout = step.decorator("timeout")
-    environment = step.decorator("environment")
     return PlannedStep(
         name=step.name,
         after=step.previous,
@@ -59,7 +59,7 @@ def _plan_step(step: Step, *, decorators: tuple[str, ...]) -> PlannedStep:
         retry_delay=int(float(retry.attributes["minutes_between_retries"]) * 60) if retry else 0,
         timeout=_seconds(timeout.attributes) if timeout else None,
         decorators=decorators,
-        environment=dict(environment.attributes["vars"]) if environment else {},
+        environment=plain_variables(step),
         doc=step.doc,
     )
 
