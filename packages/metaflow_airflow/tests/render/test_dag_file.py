@@ -4,6 +4,7 @@ import sys
 
 from metaflow_airflow.graph.read import read_graph
 from metaflow_airflow.plan import Deployment, Parameter, Plan, Schedule, build_plan
+from metaflow_airflow.plan.sensors import read_sensors
 from metaflow_airflow.render import render
 
 DEPLOYMENT = Deployment(
@@ -30,6 +31,13 @@ def plan_of(flow, **changes):
             **changes,
         }
     )
+
+
+def assert_formatted(path, text):
+    path.write_text(text)
+    command = [sys.executable, "-m", "ruff", "format", "--line-length=100", "--diff", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_file_of_a_foreach_with_a_body(flow):
@@ -105,11 +113,7 @@ def test_it_is_stable_small_valid_and_formatted(flow, tmp_path):
         text = render(plan_of(flow(name), **changes))
         assert text == render(plan_of(flow(name), **changes))
         ast.parse(text)
-        path = tmp_path / f"{name}.py"
-        path.write_text(text)
-        command = [sys.executable, "-m", "ruff", "format", "--line-length=100", "--diff", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout
+        assert_formatted(tmp_path / f"{name}.py", text)
 
 
 def test_three_steps_stay_below_4_kb(flow):
@@ -117,3 +121,14 @@ def test_three_steps_stay_below_4_kb(flow):
 
     assert len(text.encode()) < 4096
     assert "schedule=CronTriggerTimetable(" in text
+
+
+def test_sensors_stand_before_the_start_step(flow, tmp_path):
+    graph = read_graph(flow("sensors"))
+    text = render(plan_of(flow("sensors"), sensors=read_sensors(graph)))
+
+    assert 'start = flow.step("start")' in text
+    assert 'external_dag_id="other"' in text
+    assert "execution_delta=timedelta(seconds=3600)" in text
+    assert text.endswith("    [wait_1, wait_2] >> start\n")
+    assert_formatted(tmp_path / "sensors.py", text)

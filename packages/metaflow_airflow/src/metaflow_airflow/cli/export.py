@@ -14,6 +14,7 @@ from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph.read import read_graph
 from metaflow_airflow.plan import Deployment, Plan, build_plan
 from metaflow_airflow.plan.schedule import read_schedule
+from metaflow_airflow.plan.sensors import read_sensors
 from metaflow_airflow.render import render
 
 DAGS_FOLDER = "AIRFLOW_DAGS_FOLDER"
@@ -74,6 +75,7 @@ class Export:
         self._graph = read_graph(self.obj.flow)
         schedule = self._graph.decorator("schedule")
         self._schedule = read_schedule(schedule.attributes) if schedule else None
+        self._sensors = read_sensors(self._graph)
         self._decorators, attached = read_flow.read_attached(self.obj)
         self._blocks = build_plan(self._graph, decorators=attached)
         self._parameters = tuple(
@@ -104,6 +106,7 @@ class Export:
             or Deployment(script="", code="", code_sha="", datastore="", datastore_root=""),
             blocks=self._blocks,
             parameters=self._parameters,
+            sensors=self._sensors,
             schedule=self._schedule,
             doc=self._graph.doc,
             paused=self.paused,

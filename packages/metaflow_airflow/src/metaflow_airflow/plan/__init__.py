@@ -10,6 +10,7 @@ from metaflow_airflow.plan.model import (
     Plan,
     PlannedStep,
     Schedule,
+    Sensor,
 )
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Plan",
     "PlannedStep",
     "Schedule",
+    "Sensor",
     "build_plan",
     "explain",
 ]

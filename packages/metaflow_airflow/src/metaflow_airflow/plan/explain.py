@@ -17,6 +17,7 @@ def explain(plan: Plan) -> str:
     for parameter in plan.parameters:
         default = "required" if parameter.required else f"default {parameter.default!r}"
         lines.append(f"  parameter {parameter.name}: {' or '.join(parameter.types)}, {default}")
+    lines.extend(f"  waits for {sensor.name} ({sensor.operator})" for sensor in plan.sensors)
     switches = {step.name: step.chooses for step in plan.steps() if step.chooses}
     for block in plan.blocks:
         if isinstance(block, Body):

@@ -99,6 +99,19 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Sensor:
+    """Something that a run waits for: an Airflow sensor before the start step.
+
+    Args:
+        operator: ExternalTaskSensor or S3KeySensor. arguments: of its constructor.
+    """
+
+    operator: str
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Schedule:
     """When the DAG starts by itself: a five-field cron expression in a time zone."""
 
@@ -153,6 +166,7 @@ class Plan:
     deployment: Deployment
     blocks: tuple[Block, ...]
     parameters: tuple[Parameter, ...] = ()
+    sensors: tuple[Sensor, ...] = ()
     schedule: Schedule | None = None
     doc: str = ""
     paused: bool | None = None

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from metaflow_airflow import __version__
-from metaflow_airflow.plan import Body, Items, Parameter, Plan, PlannedStep
+from metaflow_airflow.plan import Body, Items, Parameter, Plan, PlannedStep, Sensor
 from metaflow_airflow.plan.model import CODE_METADATA
 from metaflow_airflow.render.literals import Source, call, literal
+
+_SENSORS = {
+    "ExternalTaskSensor": "airflow.providers.standard.sensors.external_task",
+    "S3KeySensor": "airflow.providers.amazon.aws.sensors.s3",
+}
 
 
 def render(plan: Plan) -> str:
     """The DAG file of a plan: imports of airflow.sdk and the bridge, the flow, its DAG."""
-    sdk = ["DAG"]
-    if plan.schedule:
-        sdk.append("CronTriggerTimetable")
-    if plan.parameters:
-        sdk.append("Param")
     lines = [
         f'"""{plan.flow} as an Airflow DAG, exported from {plan.deployment.script}.',
         "",
         "Do not edit: change the flow and export it again.",
         '"""',
         "",
-        *(["from datetime import timedelta", ""] if plan.timeout else []),
-        f"from airflow.sdk import {', '.join(sorted(sdk))}",
-        "from metaflow_airflow.operators import MetaflowFlow",
+        *_imports(plan),
         "",
         f"flow = {_flow(plan)}",
         "",
@@ -35,8 +35,36 @@ def render(plan: Plan) -> str:
         elif isinstance(block, Items):
             lines.append("    " + call("flow.items", block.foreach))
         else:
-            lines.append("    " + _step(block, each=block.each, indent=4))
+            first = "start = " if plan.sensors and not block.after else ""
+            lines.append(f"    {first}{_step(block, each=block.each, indent=4)}")
+    waits = [f"wait_{number}" for number, _ in enumerate(plan.sensors, 1)]
+    for name, sensor in zip(waits, plan.sensors, strict=True):
+        lines.append(f"    {name} = {_sensor(sensor)}")
+    if waits:
+        lines.append(f"    [{', '.join(waits)}] >> start")
     return "\n".join(lines).rstrip().replace("\n\n\n", "\n\n") + "\n"
+
+
+def _imports(plan: Plan) -> list[str]:
+    sdk = ["DAG"]  # the order in which ruff sorts them
+    if plan.schedule:
+        sdk.append("CronTriggerTimetable")
+    if plan.parameters:
+        sdk.append("Param")
+    modules = {_SENSORS[sensor.operator]: sensor.operator for sensor in plan.sensors}
+    deltas = any(isinstance(v, timedelta) for s in plan.sensors for v in s.arguments.values())
+    return [
+        *(["from datetime import timedelta", ""] if plan.timeout or deltas else []),
+        *(f"from {module} import {name}" for module, name in sorted(modules.items())),
+        f"from airflow.sdk import {', '.join(sdk)}",
+        "from metaflow_airflow.operators import MetaflowFlow",
+    ]
+
+
+def _sensor(sensor: Sensor) -> str:
+    arguments = {key: value for key, value in sensor.arguments.items() if value is not False}
+    tail = len("wait_1 = ")
+    return call(sensor.operator, task_id=sensor.name, **arguments, _indent=4, _tail=tail)
 
 
 def _flow(plan: Plan) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 _WIDTH = 100
 
@@ -43,6 +44,8 @@ def literal(value: object) -> str:
         if '"' in value and "'" not in value:
             return repr(value)
         return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, timedelta):
+        return f"timedelta(seconds={value.total_seconds():g})"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
