@@ -15,6 +15,9 @@ from data_engineering.errors import BadInputError
 VERSION = 1
 """The contract's number in `current.json`: it changes when a reader would have to."""
 
+DEFAULT_ROOT = "s3://trip-data"
+"""Where datasets are kept, unless $TRIP_DATA_ROOT names another place."""
+
 CABS = ("green", "yellow")
 MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 

@@ -164,10 +164,10 @@ def _soil(rng: np.random.Generator, trips: _Trips, dirt: Dirt, month: str) -> No
     trips.refund[some(dirt.refund)] = True
     rows = some(dirt.other_month)
     first, end = _second(month), _second(contract.month_after(month))
-    near = np.where(rng.random(len(rows)) < 0.7, first - 1, end) + 0
+    near = np.where(rng.random(len(rows)) < 0.7, first - 1, end)
     shift = rng.integers(0, 7200, len(rows))
     trips.pickup[rows] = np.where(near < first, near - shift, near + shift)
-    trips.pickup[rows[:1]] = _second("2009-01") + int(shift[0])
+    trips.pickup[rows[:1]] = _second("2009-01") + shift[:1]
 
 
 def _table(rng: np.random.Generator, trips: _Trips, cab: str, month: str) -> pa.Table:
@@ -222,6 +222,8 @@ def _table(rng: np.random.Generator, trips: _Trips, cab: str, month: str) -> pa.
         airport = np.isin(trips.origin, (132, 138))
         name = "Airport_fee" if month >= "2023-01" else "airport_fee"
         columns[name] = pa.array(np.where(airport, 1.75, 0.0), pa.float64(), mask=blank)
+        # Yellow files say 0 where green ones have a null.
+        columns["payment_type"] = columns["payment_type"].fill_null(0).cast(pa.int64())
     if month >= "2025-01":
         columns["cbd_congestion_fee"] = pa.array(sign * cbd, pa.float64())
     return pa.table(columns)

@@ -18,15 +18,13 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from data_engineering import s3
+from data_engineering import contract, s3
 from data_engineering.errors import BadInputError
-
-DEFAULT_ROOT = "s3://trip-data"
 
 
 def default_root() -> str:
     """Return $TRIP_DATA_ROOT, or the data team's bucket."""
-    return os.environ.get("TRIP_DATA_ROOT") or DEFAULT_ROOT
+    return os.environ.get("TRIP_DATA_ROOT") or contract.DEFAULT_ROOT
 
 
 class Storage(Protocol):

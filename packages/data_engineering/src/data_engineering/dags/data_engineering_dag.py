@@ -1,35 +1,47 @@
 """The data engineering team's DAG: trips of a month in, features in S3 out. It wires, no more.
 
 What a task does stands in `data_engineering.steps`, imported when the task runs: parsing this
-file loads neither Polars nor boto3.
+file loads no Polars.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import Asset, Param, dag, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import (
+    Asset,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    dag,
+    get_current_context,
+    task,
+    task_group,
+)
+from airflow.sdk.exceptions import AirflowSkipException
 from data_engineering import contract
 from data_engineering.errors import BadInputError
 
 log = logging.getLogger(__name__)
 
-DOC = """
+ROOT = os.environ.get("TRIP_DATA_ROOT") or contract.DEFAULT_ROOT
+
+DOC = f"""
 Fetches months of TLC taxi trips, sets aside the rows that are no usable trips, builds features and
-publishes them as `s3://trip-data/features/<cab>/<month>/`; readers start from `current.json` there.
+publishes them as `{ROOT}/features/<cab>/<month>/`; readers start from `current.json` there.
 With `run_flows` it then trains the model on the months before and predicts the month.
 
-- **A task failed at once:** its input or the S3 server's settings are wrong; the last line of its
-  log names the file, column, URL or bucket. Nothing was published.
+- **A task failed at once:** its input or the S3 server's settings are wrong; the error in its log
+  names the file, column, URL or bucket. Readers still see the version before.
 - **A task is up for retry:** a server did not answer.
-- **GENERATED trips:** TLC's site could not be reached from here, and no source was named.
+- **GENERATED trips:** the log of `months` says that TLC's site could not be reached. A source that
+  is named is never replaced.
 
 Without Airflow: `python -m data_engineering --cab green --month 2024-01`.
 """
@@ -84,35 +96,31 @@ PARAMS = {
     ),
 }
 
-FEATURES = Asset(name="trip_features", uri="s3://trip-data/features", group="trips")
+FEATURES = Asset(name="trip_features", uri=f"{ROOT}/features", group="trips")
 
-
-@contextmanager
-def bad_input_is_final() -> Iterator[None]:
-    """Fail the task without retries where another try would fail again."""
-    try:
-        yield
-    except BadInputError as error:
-        raise AirflowFailException(str(error)) from error
+# Another try helps where a server was away, not where the input is bad.
+UNLESS_INPUT_IS_BAD = ExceptionRetryPolicy(
+    rules=[RetryRule(BadInputError, action=RetryAction.FAIL, reason="the same try would fail")]
+)
+# A try whose worker died is repeated; a flow that failed is not run once more.
+ONLY_IF_CUT_OFF = ExceptionRetryPolicy(rules=[], default=RetryAction.FAIL)
 
 
 @task
 def months(params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     """Decide where each month comes from, after a look whether S3 takes our credentials."""
     from data_engineering import steps
-    from data_engineering.storage import default_root, open_storage
+    from data_engineering.storage import open_storage
 
     asked = params or {}
-    with bad_input_is_final():
-        wanted = [*contract.train_months(asked["month"], asked["train_months"]), asked["month"]]
-        origins = steps.plan(
-            open_storage(default_root()),
-            asked["cab"],
-            wanted,
-            asked["source"] or "",
-            rows=asked["rows"],
-            seed=asked["seed"],
-        )
+    origins = steps.plan(
+        open_storage(ROOT),
+        asked["cab"],
+        [*contract.train_months(asked["month"], asked["train_months"]), asked["month"]],
+        asked["source"] or "",
+        rows=asked["rows"],
+        seed=asked["seed"],
+    )
     return [asdict(origin) for origin in origins]
 
 
@@ -121,22 +129,20 @@ def fetch(origin: dict[str, Any]) -> dict[str, Any]:
     """Bring a month's file to the bucket, as it came."""
     from data_engineering import steps
     from data_engineering.sources import Origin
-    from data_engineering.storage import default_root, open_storage
+    from data_engineering.storage import open_storage
 
-    _show_month(origin["month"])
-    with bad_input_is_final():
-        return asdict(steps.fetch(open_storage(default_root()), Origin(**origin)))
+    _name_after(origin["month"])
+    return asdict(steps.fetch(open_storage(ROOT), Origin(**origin)))
 
 
 @task(map_index_template="{{ month }}")
 def validate(landed: dict[str, Any]) -> dict[str, Any]:
     """Check a month's columns, and count its rows by why they are set aside."""
     from data_engineering import steps
-    from data_engineering.storage import default_root, open_storage
+    from data_engineering.storage import open_storage
 
-    _show_month(landed["month"])
-    with bad_input_is_final():
-        validated = steps.validate(open_storage(default_root()), steps.Landed.of(landed))
+    _name_after(landed["month"])
+    validated = steps.validate(open_storage(ROOT), steps.Landed.of(landed))
     for line in steps.summary_lines(validated):
         log.info(line)
     return asdict(validated)
@@ -146,22 +152,19 @@ def validate(landed: dict[str, Any]) -> dict[str, Any]:
 def publish(validated: dict[str, Any], outlet_events: Any = None) -> dict[str, Any]:
     """Build a month's features straight into S3, and show them to readers."""
     from data_engineering import steps
-    from data_engineering.storage import default_root, open_storage
+    from data_engineering.storage import open_storage
 
-    _show_month(validated["landed"]["month"])
-    with bad_input_is_final():
-        published = steps.publish_features(
-            open_storage(default_root()), steps.Validated.of(validated)
-        )
+    _name_after(validated["landed"]["month"])
+    published = steps.publish_features(open_storage(ROOT), steps.Validated.of(validated))
     shown = ("cab", "month", "version", "uri", "rows", "source")
     outlet_events[FEATURES].extra = {name: published[name] for name in shown}
     return published
 
 
-@task.short_circuit
-def run_flows(params: dict[str, Any] | None = None) -> bool:
-    """Let training and prediction run only where the parameter asks for them."""
-    return bool((params or {})["run_flows"])
+@task_group(group_id="month")
+def one_month(origin: dict[str, Any]) -> None:
+    """Carry one month from its source to its features; months do not wait for each other."""
+    publish(validate(fetch(origin)))  # type: ignore[arg-type]
 
 
 def flow(task_id: str, dag_id: str, conf: dict[str, str]) -> TriggerDagRunOperator:
@@ -176,21 +179,28 @@ def flow(task_id: str, dag_id: str, conf: dict[str, str]) -> TriggerDagRunOperat
         wait_for_completion=True,
         deferrable=True,
         poke_interval=2,
+        # Runs of a paused DAG never begin: fail instead of waiting for ever.
         fail_when_dag_is_paused=True,
-        retries=1,
+        # A task of its own for this would cost a worker's start.
+        pre_execute=_skip_unless_asked_for,
+        retry_policy=ONLY_IF_CUT_OFF,
     )
 
 
-def _show_month(month: str) -> None:
-    """Name the mapped task in Airflow's lists after its month instead of a number."""
-    from airflow.sdk import get_current_context
+def _skip_unless_asked_for(context: Any) -> None:
+    if not context["params"]["run_flows"]:
+        raise AirflowSkipException("run_flows is off")
 
-    context: dict[str, Any] = get_current_context()  # type: ignore[assignment]
+
+def _name_after(month: str) -> None:
+    """Show the mapped task by its month in Airflow's pages instead of by a number."""
+    context: Any = get_current_context()
     context["month"] = month
 
 
 @dag(
     dag_id="data_engineering_dag",
+    description="NYC taxi trips to features in S3; then, if asked, the ML team's flows",
     schedule=None,
     catchup=False,
     params=PARAMS,
@@ -198,14 +208,14 @@ def _show_month(month: str) -> None:
     tags=["data-engineering"],
     default_args={
         "owner": "data-engineering",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=5),
+        "retries": 5,
+        "retry_delay": timedelta(seconds=10),
+        "retry_policy": UNLESS_INPUT_IS_BAD,
     },
     user_defined_macros={"train_months": contract.train_months},
 )
 def data_engineering() -> None:
     """Wire the tasks."""
-    published = publish.expand(validated=validate.expand(landed=fetch.expand(origin=months())))
     train = flow(
         "train",
         "{{ params.train_dag_id }}",
@@ -213,14 +223,20 @@ def data_engineering() -> None:
             "cab": "{{ params.cab }}",
             "train_months": "{{ train_months(params.month, params.train_months) | join(',') }}",
             "test_month": "{{ params.month }}",
+            "features_root": f"{ROOT}/features",
         },
     )
     predict = flow(
         "predict",
         "{{ params.predict_dag_id }}",
-        {"cab": "{{ params.cab }}", "month": "{{ params.month }}"},
+        {
+            "cab": "{{ params.cab }}",
+            "month": "{{ params.month }}",
+            "features_root": f"{ROOT}/features",
+            "predictions_root": f"{ROOT}/predictions",
+        },
     )
-    [published, run_flows()] >> train >> predict
+    one_month.expand(origin=months()) >> train >> predict
 
 
 data_engineering()

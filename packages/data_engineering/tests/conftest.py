@@ -1,0 +1,60 @@
+"""Real TLC files, a real S3 server, a real HTTP server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from data_engineering.storage import Storage, open_storage
+
+from .http_site import Site, site
+from .s3_server import S3Server, s3_server
+
+_SHARED = Path(__file__).parents[4] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def tlc_file() -> Callable[[str], Path]:
+    """Return a function from a file's name to its path, which skips where there is no such file."""
+    folder = Path(os.environ.get("TLC_DATA") or _SHARED)
+
+    def find(name: str) -> Path:
+        path = folder / name
+        if not path.is_file():
+            pytest.skip(f"no real TLC file {path}: set TLC_DATA to the folder that has it")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def s3_server_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server_running: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """Return the S3 server, and let the test's environment name it."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in s3_server_running.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server_running
+
+
+@pytest.fixture(params=["s3", "folder"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """Return an empty storage of each kind."""
+    if request.param == "folder":
+        return open_storage(str(tmp_path / "root"))
+    server = request.getfixturevalue("s3")
+    return open_storage(f"s3://{server.bucket}/{tmp_path.name}")
+
+
+@pytest.fixture
+def web() -> Iterator[Site]:
+    with site() as running:
+        yield running
