@@ -43,6 +43,16 @@ class Program:
         return 0
 
 
+def clear_main() -> types.ModuleType:
+    """Put a fresh `__main__` in place, for a script to come; returns the old one, to be kept.
+
+    Before Metaflow is imported, which puts classes there that it pickles by that name.
+    """
+    old = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    return old
+
+
 def _open_streams() -> None:
     """sys.stdin/out/err on the descriptors that the fork got, unbuffered as in upstream's pods."""
     _set_stream("stdin", io.TextIOWrapper(io.FileIO(0), errors="surrogateescape"))
@@ -67,10 +77,9 @@ def _run_main(command: Sequence[str]) -> None:
     """
     path = str(Path.cwd() / command[0])
     sys.argv = list(command)
-    main = types.ModuleType("__main__")
+    main = sys.modules["__main__"]
     loader = importlib.machinery.SourceFileLoader("__main__", path)
     vars(main).update(
         __file__=path, __cached__=None, __loader__=loader, __spec__=None, __package__=None
     )
-    sys.modules["__main__"] = main
     exec(loader.get_code("__main__"), vars(main))  # type: ignore[arg-type]  # noqa: S102

@@ -9,9 +9,6 @@ from typing import Any
 
 from .task import Init, StepTask
 
-MAX_ARGUMENT = 100_000
-"""Bytes; Linux takes 128 KiB for one argument."""
-
 
 def top_arguments(task: StepTask) -> list[str]:
     """What stands before the subcommand."""
@@ -51,7 +48,7 @@ def step_arguments(task: StepTask, inputs_file: str | None = None) -> list[str]:
     """`step …`: runs the attempt.
 
     Args:
-        inputs_file: file that holds the input paths, for more of them than an argument takes.
+        inputs_file: file that holds the input paths, if they do not stand here.
     """
     arguments = [
         task.step,

@@ -183,11 +183,11 @@ class _Children:
         return Program(self._prepared.environ, shell=script)
 
     def _inputs_file(self) -> str | None:
-        text = command.input_paths(self._task)
-        if len(text) <= command.MAX_ARGUMENT:
+        """A join may have thousands of inputs: more than one argument takes."""
+        if len(self._task.input_paths) <= 1:
             return None
         path = self._prepared.work.directory / "inputs"
-        path.write_text(text)
+        path.write_text(command.input_paths(self._task))
         return str(path)
 
     def _run_child(self, program: Program, *, step: bool = False) -> StepResult | Program:

@@ -10,8 +10,10 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
+from .child import clear_main
 from .environ import import_path, option, step_variables
 from .failures import LaunchError
 from .logs import LogFile
@@ -49,12 +51,13 @@ class Work:
 
 @dataclass
 class Prepared:
-    """What a child needs. environ is the step's whole environment."""
+    """What a child needs. environ is the step's whole environment, launcher_main just kept."""
 
     task: StepTask
     work: Work
     environ: Mapping[str, str]
     store: TaskStore
+    launcher_main: ModuleType
     uploader: LogUploader | None = None
 
 
@@ -71,10 +74,27 @@ def prepare(task: StepTask, host: Path, work: Work, say: Callable[[str], None]) 
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(root)
+    launcher_main = clear_main()
     _import_metaflow(task, root)
     store = TaskStore(task)
     store.claim_attempt()
-    return Prepared(task, work, environ, store)
+    return Prepared(task, work, environ, store, launcher_main)
+
+
+# Their options are made of the flow that is current when they are imported: @project's --branch,
+# the parameters of init. The child imports them again, for its flow; what they import stays.
+_COMMANDS = (
+    "metaflow.cli",
+    "metaflow.cli_components.run_cmds",
+    "metaflow.cli_components.init_cmd",
+)
+
+
+def _forget_commands() -> None:
+    for name in _COMMANDS:
+        if sys.modules.pop(name, None):
+            parent, _, leaf = name.rpartition(".")
+            vars(sys.modules[parent]).pop(leaf, None)
 
 
 def _import_metaflow(task: StepTask, root: Path) -> None:
@@ -87,6 +107,7 @@ def _import_metaflow(task: StepTask, root: Path) -> None:
     try:
         metaflow = importlib.import_module("metaflow")
         importlib.import_module("metaflow.cli")
+        _forget_commands()
         config = importlib.import_module("metaflow.metaflow_config")
     except ImportError as error:
         raise LaunchError(

@@ -87,7 +87,7 @@ class TaskStore:
             names = ["_graph_info", "_foreach_num_splits", "_transition"]
             artifacts = dict(store.load_artifacts(names))
         kind = artifacts["_graph_info"]["steps"][task.step]["type"]
-        cardinality = artifacts["_foreach_num_splits"] if kind == "foreach" else None
+        cardinality = artifacts["_foreach_num_splits"] if kind == "split-foreach" else None
         choice = artifacts["_transition"][0][0] if kind == "split-switch" else None
         return cardinality, choice
 

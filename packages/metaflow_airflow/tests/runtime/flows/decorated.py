@@ -1,0 +1,46 @@
+"""Decorators that change how a step runs."""
+
+import os
+import time
+
+from metaflow import FlowSpec, card, catch, current, environment, retry, step, timeout
+
+
+class DecoratedFlow(FlowSpec):  # type: ignore[misc, unused-ignore]
+    @card
+    @environment(vars={"COLOUR": "blue"})
+    @retry(times=2, minutes_between_retries=0)
+    @step
+    def start(self):
+        self.colour = os.environ.get("COLOUR")
+        self.attempt = current.retry_count
+        self.tags = sorted(current.tags)
+        self.namespace = current.namespace
+        self.username = current.username
+        self.origin = current.origin_run_id
+        if current.retry_count < int(os.environ.get("FAIL_BEFORE", "0")):
+            raise RuntimeError(f"attempt {current.retry_count} fails")
+        self.next(self.caught)
+
+    @catch(var="failure", print_exception=False)
+    @retry(times=1, minutes_between_retries=0)
+    @step
+    def caught(self):
+        self.ran = True
+        if os.environ.get("FAIL"):
+            raise KeyError("nothing here")
+        self.next(self.timed)
+
+    @timeout(seconds=1)
+    @step
+    def timed(self):
+        time.sleep(float(os.environ.get("SLEEP", "0")))
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+
+if __name__ == "__main__":
+    DecoratedFlow()
