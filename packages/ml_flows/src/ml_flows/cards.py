@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 from metaflow.cards import Image, Markdown, Table
 
-from ml_flows import charts, dataset, model
+from ml_flows import charts, dataset
 from ml_flows.dataset import Manifest, Split
 from ml_flows.drift import Reference, Statistics, error_distribution
-from ml_flows.model import Floats
+from ml_flows.metrics import Floats, errors_by, minutes
 
 _WORDS = {"stable": "stable", "moderate": "**moderate**", "large": "**large**"}
 
@@ -20,13 +20,12 @@ def training(
     split: Split,
     metrics: Mapping[str, float | int],
     importance: Mapping[str, float],
-    trained: Any,
-    baseline: Any,
     trips: pl.DataFrame,
+    predicted: Floats,
+    baseline: Floats,
 ) -> list[Any]:
     """The card of a training: the model beside its baseline on the held-out trips."""
-    actual = model.minutes(trips)
-    predicted, linear = model.predict(trained, trips), model.predict(baseline, trips)
+    actual = minutes(trips)
     hours = trips["pickup_at"].dt.hour().to_numpy()
     return [
         Markdown(
@@ -54,7 +53,7 @@ def training(
         Markdown("## When it errs"),
         _image(
             charts.errors_by_hour(
-                model.errors_by(hours, actual, predicted), model.errors_by(hours, actual, linear)
+                errors_by(hours, actual, predicted), errors_by(hours, actual, baseline)
             )
         ),
         Markdown("## How it errs\nTrips on the dashed line were predicted to the minute."),
@@ -77,7 +76,7 @@ def drift(
     predicted: Floats,
 ) -> list[Any]:
     """The card of a prediction: has the month drifted away from the training?"""
-    actual = model.minutes(trips)
+    actual = minutes(trips)
     labels = ("training", str(predictions["month"]))
     moved = [name.replace("_", " ") for name, each in data.items() if each["level"] != "stable"]
     days = trips["pickup_at"].dt.day().to_numpy()
@@ -129,7 +128,7 @@ def drift(
                 reference["distribution"], error_distribution(actual, predicted), labels
             )
         ),
-        _image(charts.errors_by_day(model.errors_by(days, actual, predicted), reference["errors"])),
+        _image(charts.errors_by_day(errors_by(days, actual, predicted), reference["errors"])),
         Markdown(f"Predictions: `{predictions['uri']}`"),
     ]
 

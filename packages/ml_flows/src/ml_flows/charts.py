@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ml_flows.drift import LARGE_PSI, MODERATE_PSI, Distribution, Statistics
-from ml_flows.model import LONGEST, Errors, Floats
+from ml_flows.metrics import LONGEST, Errors, Floats
 
 MODEL, OTHER, NEW, INK, FAINT = "#2563a8", "#9aa5b1", "#d9822b", "#1f2933", "#e4e7eb"
 _LEVELS = {"stable": MODEL, "moderate": NEW, "large": "#c0392b"}

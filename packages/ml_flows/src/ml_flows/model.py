@@ -7,10 +7,9 @@ comes in by experience: how long trips between two zones took in the training mo
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -19,11 +18,7 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 
-Floats = npt.NDArray[np.float64]
-
-TARGET = "duration_minutes"
-SHORTEST, LONGEST = 1.0, 60.0
-"""Minutes; the dataset holds no other trips, so no prediction leaves this range."""
+from ml_flows.metrics import LONGEST, SHORTEST, Floats, errors, minutes
 
 KNOWN_BEFORE: dict[str, str] = {
     "pickup_zone": "pickup zone",
@@ -41,15 +36,6 @@ _SLICE = 200_000  # rows predicted at once, so that a month of 3 million needs n
 _PICKUP, _DROPOFF, _MINUTE, _WEEKDAY, _PAIR, _ROAD, _PAIR_AT = range(7)
 _EXPERIENCED = [_PICKUP, _DROPOFF, _PAIR, _ROAD, _PAIR_AT]
 _PLAIN = [_PICKUP, _DROPOFF, _MINUTE, _WEEKDAY]
-
-
-class Errors(TypedDict):
-    """How far predictions are off, in minutes; bias is predicted minus actual."""
-
-    rmse: float
-    mae: float
-    bias: float
-    rows: int
 
 
 def design(trips: pl.DataFrame) -> Floats:
@@ -74,11 +60,6 @@ def design(trips: pl.DataFrame) -> Floats:
     )
     matrix: Floats = columns.cast(pl.Float64).to_numpy()
     return matrix
-
-
-def minutes(trips: pl.DataFrame) -> Floats:
-    """(trips,) actual durations in minutes."""
-    return trips[TARGET].cast(pl.Float64).to_numpy()
 
 
 def split_validation(
@@ -141,50 +122,6 @@ def predict(model: Any, trips: pl.DataFrame) -> Floats:
     parts = [model.predict(design(part)) for part in trips.iter_slices(_SLICE)]
     predicted: Floats = np.clip(np.concatenate(parts), SHORTEST, LONGEST)
     return predicted
-
-
-def errors(actual: Floats, predicted: Floats) -> Errors:
-    """RMSE, MAE and bias of predictions in minutes; NaN without rows."""
-    if not len(actual):
-        return Errors(rmse=float("nan"), mae=float("nan"), bias=float("nan"), rows=0)
-    off = predicted - actual
-    return Errors(
-        rmse=float(np.sqrt(np.mean(off**2))),
-        mae=float(np.mean(np.abs(off))),
-        bias=float(np.mean(off)),
-        rows=len(off),
-    )
-
-
-def errors_by(keys: npt.NDArray[Any], actual: Floats, predicted: Floats) -> dict[Any, Errors]:
-    """Errors of the rows of each key, in the keys' order."""
-    return {
-        key.item(): errors(actual[keys == key], predicted[keys == key]) for key in np.unique(keys)
-    }
-
-
-def compare(
-    model: Any, baseline: Any, trips: pl.DataFrame, *, rows_train: int
-) -> dict[str, float | int]:
-    """Errors of model and baseline on held-out trips.
-
-    Returns:
-        rmse, mae, bias, and the same as baseline_* (minutes), improvement_percent (of the RMSE),
-        rows_train, rows_test.
-    """
-    actual = minutes(trips)
-    ours, theirs = errors(actual, predict(model, trips)), errors(actual, predict(baseline, trips))
-    return {
-        "rmse": ours["rmse"],
-        "mae": ours["mae"],
-        "bias": ours["bias"],
-        "baseline_rmse": theirs["rmse"],
-        "baseline_mae": theirs["mae"],
-        "baseline_bias": theirs["bias"],
-        "improvement_percent": 100 * (1 - ours["rmse"] / theirs["rmse"]),
-        "rows_train": rows_train,
-        "rows_test": ours["rows"],
-    }
 
 
 def importance(

@@ -34,21 +34,31 @@ class PredictTripDurationFlow(FlowSpec):
     predictions_root = Parameter(
         "predictions_root", default=PREDICTIONS_ROOT, help="Where predictions go: s3://…"
     )
+    training_run = Parameter(
+        "training_run",
+        default="",
+        help="Training run whose model predicts: its id. Empty: the latest successful one.",
+    )
 
     @retry(times=2, minutes_between_retries=1)
     @timeout(minutes=5)
     @resources(cpu=CORES, memory=MEMORY)
     @step
     def start(self) -> None:
-        """Pin the month's dataset and the latest successful training run."""
-        from ml_flows import dataset, training_runs
+        """Pin the month's dataset and the training run."""
+        from ml_flows import dataset, storage, training_runs
         from ml_flows.errors import no_retry_on_input_error
 
         with no_retry_on_input_error():
             dataset.first_day(self.month)
             self.features = dataset.resolve(self.features_root, self.cab, self.month)
-            self.training_run = training_runs.latest(self.cab, branch=current.branch_name)
-        print(f"{self.features['uri']} with the model of {self.training_run}")
+            storage.require_bucket(self.predictions_root)
+            self.training = (
+                training_runs.named(self.training_run, self.cab)
+                if self.training_run
+                else training_runs.latest(self.cab, branch=current.branch_name)
+            )
+        print(f"{self.features['uri']} with the model of {self.training}")
         self.next(self.predict)
 
     @retry(times=2, minutes_between_retries=1)
@@ -59,17 +69,19 @@ class PredictTripDurationFlow(FlowSpec):
     def predict(self) -> None:
         """Write the predictions as a new version; readers see it once it is complete."""
         from ml_flows import dataset, model, publish, training_runs
+        from ml_flows.errors import no_retry_on_input_error
 
-        trips = dataset.read([self.features])
-        predicted = model.predict(training_runs.artifact(self.training_run, "model"), trips)
-        self.predictions = publish.predictions(
-            self.predictions_root,
-            trips,
-            predicted,
-            features=self.features,
-            training_run=self.training_run,
-            run=f"{current.flow_name}/{current.run_id}",
-        )
+        with no_retry_on_input_error():
+            trips = dataset.read([self.features])
+            trained = training_runs.artifact(self.training, "model")
+            self.predictions = publish.predictions(
+                self.predictions_root,
+                trips,
+                model.predict(trained, trips),
+                features=self.features,
+                training_run=self.training,
+                run=f"{current.flow_name}/{current.run_id}",
+            )
         print(f"{self.predictions['rows']} predictions: {self.predictions['uri']}")
         self.next(self.compare)
 
@@ -81,14 +93,16 @@ class PredictTripDurationFlow(FlowSpec):
     @step
     def compare(self) -> None:
         """Data drift: other trips than in training? Concept drift: other errors?"""
-        from ml_flows import cards, drift, model, publish, training_runs
+        from ml_flows import cards, drift, metrics, publish, training_runs
+        from ml_flows.errors import no_retry_on_input_error
 
-        trips, predicted = publish.read(self.predictions)
-        before = training_runs.artifact(self.training_run, "feature_statistics")
-        reference = training_runs.artifact(self.training_run, "error_reference")
+        with no_retry_on_input_error():
+            trips, predicted = publish.read(self.predictions)
+            before = training_runs.artifact(self.training, "feature_statistics")
+            reference = training_runs.artifact(self.training, "error_reference")
         self.feature_statistics = drift.describe(trips)
         self.drift = drift.data_drift(before, self.feature_statistics)
-        self.concept_drift = drift.concept_drift(reference, model.minutes(trips), predicted)
+        self.concept_drift = drift.concept_drift(reference, metrics.minutes(trips), predicted)
         current.card.extend(
             cards.drift(
                 self.predictions,

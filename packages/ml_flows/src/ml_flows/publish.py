@@ -15,7 +15,7 @@ from ml_flows.errors import InputError
 if TYPE_CHECKING:
     import polars as pl
 
-    from ml_flows.model import Floats
+    from ml_flows.metrics import Floats
 
 PREDICTED = "predicted_minutes"
 

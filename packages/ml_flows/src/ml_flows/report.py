@@ -17,7 +17,7 @@ _PROJECT, _PRODUCTION = "project:trip_duration", "project_branch:prod"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the report; exit code 1 and a message when a run is missing."""
     parser = argparse.ArgumentParser(prog="python -m ml_flows.report", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.add_argument("--json", action="store_true", help="as one line of JSON")
     parser.add_argument("--train-run", metavar="ID", help=f"run id of {TRAIN}; default: the latest")
     parser.add_argument("--predict-run", metavar="ID", help=f"of {PREDICT}; default: the latest")
     parser.add_argument(
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"InputError: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(found, indent=1) if given.json else text(found))
+    print(json.dumps(found) if given.json else text(found))
     return 0
 
 
@@ -97,7 +97,7 @@ def _predict(run: Any) -> dict[str, Any]:
         "uri": data.predictions["uri"],
         "drift": data.drift,
         "concept_drift": data.concept_drift,
-        "training_run": data.training_run,
+        "training_run": data.training,
         "card": run["compare"].task.pathspec,
     }
 

@@ -73,8 +73,10 @@ class TrainTripDurationFlow(FlowSpec):
     def baseline(self) -> None:
         """Fit the model to beat: linear regression on the two zones."""
         from ml_flows import dataset, model
+        from ml_flows.errors import no_retry_on_input_error
 
-        trips = dataset.read_train(self.split, max_rows=self.max_rows, seed=self.seed)
+        with no_retry_on_input_error():
+            trips = dataset.read_train(self.split, max_rows=self.max_rows, seed=self.seed)
         self.baseline_model = model.fit_baseline(trips)
         self.next(self.evaluate)
 
@@ -85,14 +87,18 @@ class TrainTripDurationFlow(FlowSpec):
     @step
     def gradient_boosting(self) -> None:
         """Fit the model, and keep what its trips and its errors look like, to see drift later."""
-        from ml_flows import dataset, drift, model
+        from ml_flows import dataset, drift, metrics, model
+        from ml_flows.errors import no_retry_on_input_error
 
-        trips = dataset.read_train(self.split, max_rows=self.max_rows, seed=self.seed)
+        with no_retry_on_input_error():
+            trips = dataset.read_train(self.split, max_rows=self.max_rows, seed=self.seed)
         fit, validation = model.split_validation(trips, seed=self.seed)
         self.model = model.fit_gradient_boosting(fit, validation, seed=self.seed)
         self.rows_train = trips.height
         self.feature_statistics = drift.describe(trips)
-        self.error_reference = drift.reference(self.model, validation)
+        self.error_reference = drift.reference(
+            metrics.minutes(validation), model.predict(self.model, validation)
+        )
         self.next(self.evaluate)
 
     @retry(times=2, minutes_between_retries=1)
@@ -103,18 +109,20 @@ class TrainTripDurationFlow(FlowSpec):
     @step
     def evaluate(self, inputs: Any) -> None:
         """Compare both models on time that neither has seen."""
-        from ml_flows import cards, dataset, model
+        from ml_flows import cards, dataset, metrics, model
+        from ml_flows.errors import no_retry_on_input_error
 
         self.merge_artifacts(inputs)
-        trips = dataset.read_test(self.split, max_rows=self.max_rows, seed=self.seed)
-        self.metrics = model.compare(
-            self.model, self.baseline_model, trips, rows_train=self.rows_train
+        with no_retry_on_input_error():
+            trips = dataset.read_test(self.split, max_rows=self.max_rows, seed=self.seed)
+        predicted = model.predict(self.model, trips)
+        baseline = model.predict(self.baseline_model, trips)
+        self.metrics = metrics.compare(
+            metrics.minutes(trips), predicted, baseline, rows_train=self.rows_train
         )
         self.importance = model.importance(self.model, trips, seed=self.seed)
         current.card.extend(
-            cards.training(
-                self.split, self.metrics, self.importance, self.model, self.baseline_model, trips
-            )
+            cards.training(self.split, self.metrics, self.importance, trips, predicted, baseline)
         )
         self.next(self.end)
 

@@ -1,0 +1,301 @@
+"""A real S3 server, datasets in it as the data team publishes them, and flows run for real."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import polars as pl
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+FLOWS = Path(__file__).parents[1] / "src" / "ml_flows"
+SHARED_DATA = Path(__file__).parents[4] / "shared" / "data"
+READY_WITHIN = 60.0  # seconds
+RUN_WITHIN = 300.0
+
+_PORTS = [
+    f"{server}.{port}"
+    for server in ("s3", "master", "volume", "filer", "admin")
+    for port in ("port", "port.grpc")
+]
+
+
+@dataclass(frozen=True)
+class S3:
+    """A running server: where it listens and who may use it."""
+
+    url: str
+    access_key: str
+    secret_key: str
+
+    @property
+    def client(self) -> Any:
+        return boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name="us-east-1",
+            config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1}),
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ALLOW_HTTP": "true",
+            "METAFLOW_S3_ENDPOINT_URL": self.url,
+        }
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """SeaweedFS with generated credentials and a bucket "metaflow", ended with the session."""
+    directory = tmp_path_factory.mktemp("s3")
+    access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
+    identity = {
+        "name": "tests",
+        "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    (directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    (directory / "s3.json").chmod(0o600)
+    (directory / "data").mkdir()
+    weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if weed is None:
+        pytest.fail("There is no weed beside this Python: run `uv sync --all-packages`.")
+    ports = _free_ports(len(_PORTS))
+    command = [
+        weed, f"-logdir={directory}", "mini", f"-dir={directory / 'data'}", "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1", f"-s3.config={directory / 's3.json'}", "-bucket=metaflow",
+        f"-filer.localSocket={directory / 'f.sock'}", f"-s3.localSocket={directory / 's.sock'}",
+        "-master.telemetry=false", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0",
+        "-s3.port.lance=0", *(f"-{n}={p}" for n, p in zip(_PORTS, ports, strict=True)),
+    ]  # fmt: skip
+    log = directory / "weed.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, cwd=directory,
+            env={**os.environ, "GOMEMLIMIT": "512MiB"},
+        )  # fmt: skip
+    server = S3(f"http://127.0.0.1:{ports[0]}", access_key, secret_key)
+    try:
+        _wait_until_ready(server, process, log)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
+
+
+def _wait_until_ready(server: S3, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline, problem = time.monotonic() + READY_WITHIN, "never asked"
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            server.client.put_object(Bucket="metaflow", Key="ready", Body=b"")
+        except (BotoCoreError, ClientError) as error:
+            problem = str(error)
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(
+        f"weed was not ready (exit code {process.poll()}): {problem}\n"
+        + log.read_text(errors="replace")[-2000:]
+    )
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def trips(month: str, rows: int, *, seed: int = 0, slower: float = 1.0) -> pl.DataFrame:
+    """Made-up trips with the contract's columns, in a city where distance and rush hour count.
+
+    Args:
+        slower: factor on all durations: a concept drift.
+    """
+    # The city is the same in all months, the trips are not.
+    places = np.random.default_rng(7).uniform(0, 20, (264, 2))
+    random = np.random.default_rng([seed, int(month.replace("-", ""))])
+    weights = 1 / np.arange(1, 61)
+    pickup, dropoff = random.choice(np.arange(1, 61), (2, rows), p=weights / weights.sum())
+    year, number = map(int, month.split("-"))
+    first = np.datetime64(datetime(year, number, 1), "us")
+    days, hours = random.integers(0, 28, rows), np.clip(random.normal(14, 5, rows), 0, 23.99)
+    at = first + (days * 86_400e6 + hours * 3600e6).astype("timedelta64[us]")
+    miles = np.hypot(*(places[pickup] - places[dropoff]).T) + 0.7
+    rush = 1 + 0.5 * np.exp(-(((hours - 17.5) / 2) ** 2))
+    taken = slower * (2 + 2.4 * miles * rush) * random.lognormal(0, 0.15, rows)
+    return pl.DataFrame({"pickup_at": at, "miles": miles, "taken": taken}).select(
+        pickup_at="pickup_at",
+        pickup_zone=pl.Series(pickup, dtype=pl.Int16),
+        dropoff_zone=pl.Series(dropoff, dtype=pl.Int16),
+        hour=pl.col("pickup_at").dt.hour(),
+        weekday=(pl.col("pickup_at").dt.weekday() - 1).cast(pl.Int8),
+        passenger_count=pl.lit(1, dtype=pl.Int8),
+        trip_distance_miles=pl.col("miles").cast(pl.Float32),
+        duration_minutes=pl.col("taken").clip(1, 60).cast(pl.Float32),
+        fare_dollars=pl.col("miles").cast(pl.Float32) * 3,
+        pickup_borough=pl.lit("Queens"),
+        dropoff_borough=pl.lit("Queens"),
+    )
+
+
+def real_trips(month: str) -> pl.DataFrame:
+    """The kept trips of a real green month, from TLC's file; skips where there is none."""
+    path = SHARED_DATA / f"green_tripdata_{month}.parquet"
+    if not path.is_file():
+        pytest.skip(f"no real TLC file {path}")
+    pickup, dropoff = pl.col("lpep_pickup_datetime"), pl.col("lpep_dropoff_datetime")
+    first = datetime.fromisoformat(f"{month}-01")
+    zones = [pl.col(name).is_between(1, 263) for name in ("PULocationID", "DOLocationID")]
+    return (
+        pl.scan_parquet(path)
+        .with_columns(minutes=(dropoff - pickup).dt.total_seconds() / 60)
+        .filter(
+            pickup >= first,
+            pickup < pl.lit(first).dt.offset_by("1mo"),
+            pl.col("trip_distance").is_between(0, 100, closed="right"),
+            pl.col("minutes").is_between(1, 60),
+            *zones,
+        )
+        .select(
+            pickup_at=pickup,
+            pickup_zone=pl.col("PULocationID").cast(pl.Int16),
+            dropoff_zone=pl.col("DOLocationID").cast(pl.Int16),
+            weekday=(pickup.dt.weekday() - 1).cast(pl.Int8),
+            duration_minutes=pl.col("minutes").cast(pl.Float32),
+        )
+        .collect()
+    )
+
+
+@dataclass(frozen=True)
+class Site:
+    """One test's world: a bucket of its own, Metaflow's state, and the flows run in it."""
+
+    s3: S3
+    bucket: str
+    directory: Path
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def root(self) -> str:
+        return f"s3://{self.bucket}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "METAFLOW_", "TRIP_", "PYTHONPATH"))
+        }
+        return kept | self.s3.environment | {
+            "TRIP_DATA_ROOT": self.root,
+            "METAFLOW_DEFAULT_DATASTORE": "s3",
+            "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://metaflow/{self.bucket}",
+            "METAFLOW_DEFAULT_METADATA": "local",
+            "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.directory / "metaflow"),
+            "METAFLOW_HOME": str(self.directory / "home"),
+            "METAFLOW_USER": "tester",
+        } | self.extra  # fmt: skip
+
+    def with_environment(self, **extra: str) -> Site:
+        return replace(self, extra={**self.extra, **extra})
+
+    def publish(self, month: str, table: pl.DataFrame, **changes: Any) -> dict[str, Any]:
+        """Publish features as the contract says; changes go into current.json."""
+        folder = f"features/green/{month}"
+        version = f"20261123T120000Z-{secrets.token_hex(4)}"
+        path = self.directory / f"{version}.parquet"
+        table.write_parquet(path)
+        self.s3.client.upload_file(str(path), self.bucket, f"{folder}/{version}/features.parquet")
+        manifest = {
+            "contract": 1,
+            "cab": "green",
+            "month": month,
+            "version": version,
+            "uri": f"{self.root}/{folder}/{version}/features.parquet",
+            "rows": table.height,
+            "columns": {name: str(dtype) for name, dtype in table.schema.items()},
+            **changes,
+        }
+        self.put(f"{folder}/current.json", json.dumps(manifest).encode())
+        return manifest
+
+    def put(self, key: str, body: bytes) -> None:
+        self.s3.client.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def get_json(self, key: str) -> Any:
+        return json.loads(self.s3.client.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def keys(self, prefix: str) -> list[str]:
+        found = self.s3.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix)
+        return [each["Key"] for each in found.get("Contents", [])]
+
+    def python(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run this Python with arguments; a failure shows what it wrote."""
+        done = subprocess.run(
+            [sys.executable, *arguments], env=self.environment, cwd=self.directory,
+            capture_output=True, text=True, timeout=RUN_WITHIN, check=False,
+        )  # fmt: skip
+        if check and done.returncode:
+            pytest.fail(f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def flow(self, name: str, *arguments: str, check: bool = True) -> str:
+        """Run a flow command; return its output, both streams."""
+        done = self.python(str(FLOWS / f"{name}.py"), *arguments, check=check)
+        if not check:
+            assert done.returncode, f"{name} {arguments} did not fail:\n{done.stdout}"
+        return done.stdout + done.stderr
+
+    def report(self, *arguments: str) -> dict[str, Any]:
+        """What ml_flows.report prints."""
+        return dict(json.loads(self.python("-m", "ml_flows.report", "--json", *arguments).stdout))
+
+
+@pytest.fixture
+def site(s3: S3, tmp_path: Path) -> Site:
+    """An empty world of one's own."""
+    return _site(s3, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def new_site(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Site]:
+    """Makes worlds for fixtures that several tests share."""
+    return lambda: _site(s3, tmp_path_factory.mktemp("site"))
+
+
+def _site(s3: S3, directory: Path) -> Site:
+    bucket = f"trip-data-{secrets.token_hex(4)}"
+    s3.client.create_bucket(Bucket=bucket)
+    return Site(s3, bucket, directory)
