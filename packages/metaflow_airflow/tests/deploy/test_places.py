@@ -1,0 +1,37 @@
+import os
+
+import pytest
+from metaflow_airflow.deploy.places import FolderPlace, S3Place, place_of
+from metaflow_airflow.errors import BridgeError
+
+
+def test_a_file_is_replaced_at_once_and_leaves_nothing_beside_it(tmp_path):
+    place = place_of(str(tmp_path))
+
+    place.put("dag.py", "one")
+    place.put("dag.py", "two")
+
+    assert (tmp_path / "dag.py").read_text() == "two"
+    assert [path.name for path in tmp_path.iterdir()] == ["dag.py"]
+    place.remove("dag.py")
+    place.remove("dag.py")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(BridgeError, match=r"no folder .*missing"):
+        FolderPlace(tmp_path / "missing").check()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(BridgeError, match="cannot be written"):
+        FolderPlace(tmp_path).check()
+
+
+def test_an_s3_bundle_is_taken_apart():
+    place = place_of("s3://dags/team/flows/")
+
+    assert isinstance(place, S3Place)
+    assert (place.bucket, place.prefix) == ("dags", "team/flows")
