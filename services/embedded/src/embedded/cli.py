@@ -15,9 +15,13 @@ from pathlib import Path
 from rich.console import Console
 
 from embedded import logs
+from embedded import pipeline as work
 from embedded.errors import StackError
+from embedded.export import FLOWS
 from embedded.flows_env import workspace
+from embedded.pipeline import Outcome
 from embedded.stack import Stack
+from embedded.tables import outcome_tables, status_table
 
 _INTERRUPTED = 130
 
@@ -69,8 +73,6 @@ def status(options: argparse.Namespace, console: Console) -> int:
                                 "password": password}  # fmt: skip
         print(json.dumps(found, indent=2))
         return 0 if ready else 1
-    from embedded.tables import status_table
-
     console.print(status_table(found))
     for name, report in stack.failures():
         console.print(f"{name}: {report}", markup=False)
@@ -89,23 +91,21 @@ def show_logs(options: argparse.Namespace, console: Console) -> int:
 def execute(options: argparse.Namespace, console: Console) -> int:
     """Run a command in the stack's environment; `python` is that of the flows."""
     stack = _stack(options, console)
-    if not options.words:
+    words = options.words[1:] if options.words[:1] == ["--"] else options.words
+    if not words:
         raise StackError("which command? stack exec -- COMMAND [ARGUMENT …]")
     if not stack.is_running:
         raise StackError(f"no stack runs in {stack.state.root}: `stack up` first")
     env = stack.environment()
     env["PATH"] = os.pathsep.join((str(stack.flows_python.parent), env.get("PATH", "")))
     try:
-        return subprocess.run(options.words, env=env, check=False).returncode
+        return subprocess.run(words, env=env, check=False).returncode
     except OSError as error:
-        raise StackError(f"cannot run {options.words[0]}: {error.strerror}") from error
+        raise StackError(f"cannot run {words[0]}: {error.strerror}") from error
 
 
 def pipeline(options: argparse.Namespace, console: Console) -> int:
     """Run the whole pipeline and show its result."""
-    from embedded import pipeline as work
-    from embedded.tables import outcome_tables
-
     began = time.monotonic()
     stack = _stack(options, console, began)
     was_up = stack.is_running
@@ -127,7 +127,7 @@ def pipeline(options: argparse.Namespace, console: Console) -> int:
         if not was_up and not options.keep:
             stack.down()
     console.print(outcome_tables(outcome))
-    _show_what_next(stack, console, outcome.report, kept=was_up or options.keep)
+    _show_what_next(stack, console, outcome, kept=was_up or options.keep)
     return 0
 
 
@@ -154,23 +154,25 @@ def _show_addresses(stack: Stack, console: Console) -> None:
     console.print(f"keys, logs and data are in {stack.state.root}")
 
 
-def _show_what_next(
-    stack: Stack, console: Console, report: dict[str, dict[str, str]], *, kept: bool
-) -> None:
+def _show_what_next(stack: Stack, console: Console, outcome: Outcome, *, kept: bool) -> None:
     command = _own_command(stack)
-    if not kept:
-        console.print(f"\nThe stack is stopped, its state is kept. To look at it: {command} up")
     console.print()
+    if not kept:
+        console.print(f"The stack is stopped; its state is kept. To look at it: {command} up")
     _show_addresses(stack, console)
-    from embedded.export import FLOWS
-
+    # `card view` opens a browser; where there is none, a file is of more use.
+    view = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
     for flow, part in zip(FLOWS, ("train", "predict"), strict=True):
         file = os.path.relpath(stack.flows_folder / flow.dag_file)
-        run = report[part]["run"].split("/")[-1]
-        card = report[part]["card"]
-        console.print(f"\n{part}: run {report[part]['run']}")
-        console.print(f"  card  {command} exec -- python {file} card view {card}")
-        console.print(f"  logs  {command} exec -- python {file} logs {run}/start")
+        flow_command = f"{command} exec -- python {file}"
+        _, run, step, task = outcome.report[part]["card"].split("/")
+        card = f"{run}/{step}/{task}"
+        look = f"card view {card}" if view else f"card get {card} {part}.html"
+        page = f"dags/{flow.dag_id}/runs/{outcome.runs[flow.dag_id].run_id}"
+        console.print(f"{part}")
+        console.print(f"  run   {stack.airflow_url}/{page}")
+        console.print(f"  card  {flow_command} {look}")
+        console.print(f"  log   {flow_command} logs {card}")
 
 
 def _own_command(stack: Stack) -> str:

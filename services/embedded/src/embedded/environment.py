@@ -52,6 +52,8 @@ def stack_environment(state: State, ports: Mapping[str, int], credentials: Json)
         "METAFLOW_S3_ENDPOINT_URL": endpoint,
         "METAFLOW_DEFAULT_DATASTORE": "s3",
         "METAFLOW_DATASTORE_SYSROOT_S3": "s3://metaflow/metaflow",
+        # Metaflow starts 64 processes to fetch a join's inputs unless told otherwise.
+        "METAFLOW_S3_WORKER_COUNT": "4",
         "METAFLOW_DEFAULT_METADATA": "local",
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(state.folder("metaflow")),
         "METAFLOW_HOME": str(state.folder("metaflow-home")),
@@ -115,6 +117,8 @@ def process_environment(state: State) -> dict[str, str]:
 
 def _user() -> str:
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (KeyError, OSError):  # a number without a name, as in many containers
         return f"uid-{os.getuid()}"
+    # Metaflow takes no flow of root's.
+    return "platform" if user == "root" else user

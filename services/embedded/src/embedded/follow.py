@@ -13,9 +13,11 @@ from embedded.target import Target
 
 _POLL = 1.0
 _LOG_LINES = 30
+_RETRY_LINES = 8
 _REVIVALS = 3
 _TRIGGER = "TriggerDagRunOperator"
 _ENDED = ("success", "failed")
+_UNDER_WAY = ("queued", "running", "deferred", "up_for_retry", "up_for_reschedule", "restarting")
 
 Say = Callable[[str], None]
 
@@ -75,8 +77,7 @@ class Follower:
             time.sleep(_POLL)
 
     def _look(self, run: Run) -> None:
-        if run.state in _ENDED:
-            return
+        """Look at a run; one that ended too, as a retry of the task that triggered it resets it."""
         run.tasks = self._api.task_instances(run.dag_id, run.run_id)
         for task in run.tasks:
             self._report(task)
@@ -99,7 +100,7 @@ class Follower:
         label = task["dag_id"].rpartition(".")[2]
         news = self._note(key, f"{label:24} {name:24} {state}{again}{took}")
         if news and state == "up_for_retry":
-            self._say(self._failure(task))
+            self._say(self._failure(task, _RETRY_LINES))
 
     def _find_triggered(self, run: Run, task: Json) -> None:
         fields = task["rendered_fields"] or {}
@@ -125,8 +126,8 @@ class Follower:
             f"{cause.dag_id} failed in {names} (run {cause.run_id} of {main.dag_id}).\n{logs}"
         )
 
-    def _failure(self, task: Json) -> str:
-        end = "\n".join(f"    {line}" for line in self._api.log(task)[-_LOG_LINES:])
+    def _failure(self, task: Json, lines: int = _LOG_LINES) -> str:
+        end = "\n".join(f"    {line}" for line in self._api.log(task)[-lines:])
         return f"The end of the log of {task['dag_id']}.{task['task_id']}:\n{end}"
 
     def _check_servers(self) -> None:
@@ -148,7 +149,7 @@ class Follower:
             f"{task['dag_id']}.{task['task_id']} is {task['state']}"
             for run in self.runs.values()
             for task in run.tasks
-            if task["state"] not in (None, "success", "failed", "skipped", "upstream_failed")
+            if task["state"] in _UNDER_WAY
         ]
         return "; ".join(tasks) or "; ".join(f"{r.dag_id} is {r.state}" for r in self.runs.values())
 

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from metaflow_airflow.runtime.ids import run_id
+
 from embedded import results
 from embedded.airflow_api import AirflowApi
 from embedded.errors import StackError
-from embedded.export import FLOWS, PREDICT, TRAIN, Export
+from embedded.export import FLOWS, PREDICT, TRAIN, Export, Flow
 from embedded.follow import Follower, Run
 from embedded.stack import FLOWS_ENV, Stack
 from embedded.target import Target
@@ -112,18 +114,18 @@ def run(target: Target, options: Options, say: Say) -> Outcome:
         wait_for_dags(target, api)
         for dag_id in (DATA_DAG, *(flow.dag_id for flow in FLOWS)):
             api.unpause(dag_id)
-    run_id = f"pipeline__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
-    api.trigger(DATA_DAG, run_id, options.conf())
-    say(f"{DATA_DAG} runs as {run_id}")
+    name = f"pipeline__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
+    api.trigger(DATA_DAG, name, options.conf())
+    say(f"{DATA_DAG} runs as {name}")
     deadline = time.monotonic() + options.timeout
-    runs = Follower(target, api, say).follow(DATA_DAG, run_id, deadline)
+    runs = Follower(target, api, say).follow(DATA_DAG, name, deadline)
     with stages.stage("read the results"):
         outcome = Outcome(
             options=options,
             features=results.features(
                 target.environment(), options.cab, (*options.trained_on, options.month)
             ),
-            report=results.report(target),
+            report=results.report(target, *(_metaflow_run(runs, flow) for flow in FLOWS)),
             runs=runs,
         )
     outcome.seconds = _seconds(runs, stages.seconds)
@@ -175,6 +177,12 @@ def _newest(folder: Path) -> float:
     if not files:
         raise StackError(f"there is no DAG file in {folder}")
     return max(path.stat().st_mtime for path in files)
+
+
+def _metaflow_run(runs: dict[str, Run], flow: Flow) -> str:
+    if flow.dag_id not in runs:
+        raise StackError(f"{DATA_DAG} succeeded without a run of {flow.dag_id}")
+    return run_id(flow.dag_id, runs[flow.dag_id].run_id)
 
 
 def _seconds(runs: dict[str, Run], measured: dict[str, float]) -> dict[str, float]:

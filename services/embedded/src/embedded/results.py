@@ -41,9 +41,12 @@ def features(environment: Mapping[str, str], cab: str, months: Sequence[str]) ->
     return found
 
 
-def report(target: Target) -> Json:
-    """Return what `python -m ml_flows.report --json` prints: metrics, predictions, drift."""
-    command = [str(target.flows_python), "-m", "ml_flows.report", "--json"]
+def report(target: Target, train_run: str, predict_run: str) -> Json:
+    """Return metrics, predictions and drift of two Metaflow runs, as the flows report them."""
+    command = [
+        str(target.flows_python), "-m", "ml_flows.report", "--json",
+        "--train-run", train_run, "--predict-run", predict_run,
+    ]  # fmt: skip
     done = subprocess.run(
         command, env=target.environment(), cwd=target.flows_folder, capture_output=True,
         text=True, check=False, timeout=120,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,6 +11,11 @@ from rich.table import Table
 from embedded.pipeline import Outcome
 
 Json = dict[str, Any]
+# In the order in which the data team's contract asks them.
+_REASONS = (
+    "other_month", "non_positive_duration", "too_long", "zero_distance", "too_far",
+    "unknown_zone", "outside_range",
+)  # fmt: skip
 
 
 def outcome_tables(outcome: Outcome) -> RenderableType:
@@ -19,6 +24,7 @@ def outcome_tables(outcome: Outcome) -> RenderableType:
         _rows(outcome.features),
         _model(outcome.report),
         _predictions(outcome.report["predict"]),
+        _drift(outcome.report["predict"]["drift"]),
         _seconds(outcome.seconds),
     )
 
@@ -40,13 +46,17 @@ def _rows(datasets: list[Json]) -> Table:
     line("source", [d["source"] for d in datasets])
     line("read", [d["rows_read"] for d in datasets])
     line("kept", [d["rows_kept"] for d in datasets])
-    for reason in dict.fromkeys(r for d in datasets for r in d["set_aside"]):
+    for reason in _names(datasets, "set_aside", _REASONS):
         line(f"set aside: {reason}", [d["set_aside"].get(reason, 0) for d in datasets])
-    for note in dict.fromkeys(n for d in datasets for n in d.get("noted", {})):
+    for note in _names(datasets, "noted"):
         line(f"noted: {note}", [d["noted"].get(note, 0) for d in datasets])
-    table.caption = "\n".join(d["uri"] for d in datasets)
-    table.caption_justify = "left"
-    return table
+    return _signed(table, *(d["uri"] for d in datasets))
+
+
+def _names(datasets: list[Json], key: str, first: Sequence[str] = ()) -> list[str]:
+    """Return the names counted in any dataset, those of `first` in its order, then the others."""
+    there = dict.fromkeys(name for d in datasets for name in d.get(key, {}))
+    return [n for n in first if n in there] + sorted(n for n in there if n not in first)
 
 
 def _model(report: Json) -> Table:
@@ -55,27 +65,36 @@ def _model(report: Json) -> Table:
     for name, key in (("RMSE", "rmse"), ("MAE", "mae")):
         model, linear = train[key], train[f"baseline_{key}"]
         table.add_row(name, f"{model:.2f}", f"{linear:.2f}", f"{1 - model / linear:.0%}")
-    table.caption, table.caption_justify = f"run {train['run']}", "left"
-    return table
+    return _signed(table, train["run"])
 
 
 def _predictions(predict: Json) -> Table:
-    table = _table("Predictions and drift", "what", "figure")
+    table = _table("Predictions", "what", "figure")
     table.add_row("predictions written", f"{predict['rows']:,}")
-    for feature, figures in predict["drift"].items():
-        table.add_row(f"data drift: {feature}", _figures(figures))
-    table.add_row("concept drift", _figures(predict["concept_drift"]))
-    table.caption = f"{predict['uri']}\nrun {predict['run']}"
-    table.caption_justify = "left"
+    for name, figure in predict["concept_drift"].items():
+        table.add_row(f"concept drift: {name.replace('_', ' ')}", _figure(figure))
+    return _signed(table, predict["uri"], predict["run"])
+
+
+def _drift(drift: Mapping[str, Json]) -> Table:
+    """Return one row a feature, one column a figure that any feature has."""
+    figures = list(dict.fromkeys(name for feature in drift.values() for name in feature))
+    table = _table("Data drift", "feature", *(name.replace("_", " ") for name in figures))
+    for feature, found in drift.items():
+        table.add_row(feature, *(_figure(found[f]) if f in found else "" for f in figures))
     return table
 
 
-def _figures(figures: Any) -> str:
-    if isinstance(figures, Mapping):
-        return "\n".join(f"{name} {_figures(value)}" for name, value in figures.items())
-    if isinstance(figures, float):
-        return f"{figures:.4g}"
-    return str(figures)
+def _figure(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _signed(table: Table, *sources: str) -> Table:
+    """Write below a table where its figures come from."""
+    table.caption, table.caption_justify = "\n".join(sources), "left"
+    return table
 
 
 def _seconds(seconds: Mapping[str, float]) -> Table:
