@@ -1,0 +1,128 @@
+"""The bridge on a real Airflow: export a flow, run it there, look at it through Metaflow's client."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metaflow_airflow.deploy.rest import AirflowClient
+from metaflow_airflow.deploy.runs import new_dag_run_id
+from metaflow_airflow.runtime import ids
+
+FLOWS = Path(__file__).parent.parent / "flows"
+
+# Run in a Python of its own: Metaflow reads its settings once, at import.
+_READ = """
+import json, sys
+from metaflow import Run, namespace
+namespace(None)
+tasks = {}
+for step in Run(sys.argv[1]):
+    if step.id.startswith("_"):
+        continue
+    for task in step:
+        item = task.metadata_dict.get("foreach-execution-path", "")
+        key = f"{step.id} {item}".strip()
+        assert key not in tasks, f"{key} twice"
+        tasks[key] = {
+            artifact.id: repr(artifact.data)
+            for artifact in task.artifacts
+            if not artifact.id.startswith("_") and artifact.id != "name"
+        }
+print("ANSWER" + json.dumps(tasks))
+"""
+
+
+@dataclass
+class Bridge:
+    """Exports flows into the stack's Airflow and runs them."""
+
+    environment: Mapping[str, str]
+    client: AirflowClient
+    exported: set[str] = field(default_factory=set)
+
+    def flow(self, path: Path, *arguments: str, check: bool = True) -> str:
+        """Run a flow's command line; its standard output."""
+        done = subprocess.run(
+            [sys.executable, str(path), "--no-pylint", *arguments],
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        output = done.stdout + done.stderr
+        assert (done.returncode == 0) is check, f"{path.name} {arguments}:\n{output}"
+        return output
+
+    def export(self, path: Path, *arguments: str) -> str:
+        """Export a flow and unpause its DAG; the DAG's id."""
+        self.flow(path, "airflow", *arguments, "create")
+        name = arguments[arguments.index("--name") + 1] if "--name" in arguments else None
+        dag_id = name or json.loads(self._dag_id(path))
+        self.client.set_paused(dag_id, False)
+        return dag_id
+
+    def _dag_id(self, path: Path) -> str:
+        text = path.read_text()
+        return json.dumps(text.split("class ")[1].split("(")[0])
+
+    def start(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Trigger a run; Airflow's run id."""
+        run_id = new_dag_run_id()
+        self.client.trigger(dag_id, run_id, conf or {})
+        return run_id
+
+    def wait(self, dag_id: str, run_id: str, *, expect: str = "success", within: float = 240) -> str:
+        """Wait for the end of a run; Metaflow's run id."""
+        deadline = time.monotonic() + within
+        while (state := self.client.run(dag_id, run_id)["state"]) not in ("success", "failed"):
+            assert time.monotonic() < deadline, f"{dag_id} is {state}: {self.states(dag_id, run_id)}"
+            time.sleep(0.3)
+        assert state == expect, f"{dag_id} {run_id}: {state}, {self.states(dag_id, run_id)}"
+        return ids.run_id(dag_id, run_id)
+
+    def run(self, dag_id: str, conf: Mapping[str, Any] | None = None, **wait: Any) -> str:
+        """Trigger a run and wait for its end; Metaflow's run id."""
+        return self.wait(dag_id, self.start(dag_id, conf), **wait)
+
+    def states(self, dag_id: str, run_id: str) -> dict[str, str]:
+        """State of each task instance: task or task[map index]."""
+        return {
+            t["task_id"] + (f"[{t['map_index']}]" if t["map_index"] >= 0 else ""): t["state"]
+            for t in self.client.task_instances(dag_id, run_id)
+        }
+
+    def artifacts(self, pathspec: str) -> dict[str, dict[str, str]]:
+        """Artifacts of all tasks of a run, by step and item."""
+        answer = self.python(_READ, pathspec)
+        return json.loads(answer)
+
+    def python(self, program: str, *arguments: str) -> Any:
+        """What a program prints after ANSWER, run with the stack's settings."""
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split("ANSWER", 1)[1]
+
+
+@pytest.fixture(scope="session")
+def bridge(stack: Any) -> Iterator[Bridge]:
+    environment = {**os.environ, **stack.environment()}
+    client = AirflowClient(stack.airflow_url, *stack.airflow_login)
+    yield Bridge(environment, client)

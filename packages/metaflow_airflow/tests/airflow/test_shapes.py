@@ -1,0 +1,34 @@
+"""All graph shapes: what a flow leaves behind on Airflow is what `flow.py run` leaves behind."""
+
+import pytest
+
+from .conftest import FLOWS
+
+pytestmark = pytest.mark.stack
+
+CASES = [
+    ("single", {}),
+    ("names", {}),
+    ("branches", {}),
+    ("switches", {"way": "fan"}),
+    ("switches", {"way": "deep"}),
+    ("switches", {"way": "deep", "inner": "y"}),
+    ("switches", {"way": "out"}),
+    ("maybe_fan", {"big_from": 2}),
+    ("maybe_fan", {"big_from": 9}),
+    ("nested", {"size": 2}),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters"), CASES)
+def test_artifacts_are_those_of_a_local_run(bridge, tmp_path, name, parameters):
+    path = FLOWS / f"{name}.py"
+    dag_id = bridge.export(path)
+    run_id = bridge.start(dag_id, parameters)
+    options = [f"--{key}={value}" for key, value in parameters.items()]
+    bridge.flow(path, "run", "--run-id-file", str(tmp_path / "id"), *options)
+    local = bridge.artifacts(f"{dag_id}/{(tmp_path / 'id').read_text()}")
+
+    on_airflow = bridge.artifacts(f"{dag_id}/{bridge.wait(dag_id, run_id)}")
+
+    assert on_airflow == local
