@@ -62,7 +62,7 @@ def s3_server(directory: Path, bucket: str = "trip-data") -> Iterator[S3Server]:
         )
     )
     (directory / "data").mkdir()
-    ports = _free_ports(10)
+    ports = free_ports(10)
     names = [
         "master.port",
         "master.port.grpc",
@@ -95,6 +95,8 @@ def s3_server(directory: Path, bucket: str = "trip-data") -> Iterator[S3Server]:
                 "-master.telemetry=false",
                 "-admin.ui=false",
                 "-webdav=false",
+                # Otherwise a PUT makes a missing bucket.
+                "-s3.autoCreateBucket=false",
                 "-s3.port.iceberg=0",
                 "-s3.port.lance=0",
                 *(f"-{name}={port}" for name, port in zip(names, ports, strict=True)),
@@ -147,7 +149,8 @@ def _wait_until_ready(server: S3Server, process: subprocess.Popen[bytes], log: P
     raise RuntimeError(f"weed was not ready after {READY_DEADLINE:.0f} s: {problem}\n{tail}")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that nobody listens on."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

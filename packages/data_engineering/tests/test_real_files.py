@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 from data_engineering.features import features
 from data_engineering.validate import Tally, check_columns, judge, tally, trips
-from data_engineering.zones import BOROUGH_OF
 
 Find = Callable[[str], Path]
 
@@ -102,9 +100,3 @@ def test_code_types_make_no_difference(tlc_file: Find) -> None:
     other = ours(tlc_file("green_tripdata_2024-01.int64codes.parquet"), "green", "2024-01")
     assert one[0] == other[0]
     assert one[1].equals(other[1])
-
-
-def test_our_boroughs_are_those_of_tlcs_lookup(tlc_file: Find) -> None:
-    with tlc_file("taxi_zone_lookup.csv").open(newline="") as file:
-        looked_up = {int(row["LocationID"]): row["Borough"] for row in csv.DictReader(file)}
-    assert {zone: looked_up[zone] for zone in range(1, 264)} == BOROUGH_OF

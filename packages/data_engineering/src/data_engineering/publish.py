@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,6 +28,7 @@ from data_engineering.validate import Tally
 log = logging.getLogger(__name__)
 
 ABANDONED_AFTER = timedelta(hours=1)
+_LATE_SECONDS = 2.0
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 
 
@@ -81,7 +83,7 @@ def publish(
         encoded = json.dumps(content, indent=1).encode()
         storage.put(f"{base}/{version}/dataset.json", encoded)
     except BaseException:
-        _drop(storage, f"{base}/{version}/")
+        _drop(storage, key)
         raise
     storage.put(f"{base}/current.json", encoded)
     log.info("Published %s rows as %s", f"{tally.rows_kept:,}", storage.uri(key))
@@ -126,9 +128,16 @@ def _check_written(storage: Storage, key: str, rows: int) -> None:
         )
 
 
-def _drop(storage: Storage, prefix: str) -> None:
-    """Remove a version that failed; if that fails too, the next publisher will do it."""
+def _drop(storage: Storage, key: str) -> None:
+    """Remove the object of a version that failed; if that fails too, the next publisher will do it.
+
+    Polars ends an upload that failed in the background, after it has raised: the object appears
+    then, with a part of the rows.
+    """
+    deadline = time.monotonic() + _LATE_SECONDS
     try:
-        storage.delete(prefix)
+        while not storage.keys(key) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        storage.delete(key)
     except DataError as error:
-        log.warning("%s stays for the next run to remove: %s", storage.uri(prefix), error)
+        log.warning("%s stays for the next run to remove: %s", storage.uri(key), error)

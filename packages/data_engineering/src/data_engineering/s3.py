@@ -8,10 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     ParamValidationError,
@@ -68,12 +70,17 @@ def explained(s3: Any, bucket: str, doing: str) -> Iterator[None]:
         ) from error
     except ParamValidationError as error:
         raise BadInputError(f"{doing}: {' '.join(str(error).split())}") from error
-    except HTTPClientError as error:
+    except (HTTPClientError, EndpointConnectionError) as error:
         raise UnavailableError(f"{doing}: the S3 server {server} does not answer: {error}") from (
             error
         )
     except ClientError as error:
         raise _meaning(error, server, bucket, doing) from error
+    except Boto3Error as error:
+        # What transfers of files in parts raise, around the server's answer or without one.
+        if isinstance(error.__context__, ClientError):
+            raise _meaning(error.__context__, server, bucket, doing) from error
+        raise UnavailableError(f"{doing}: the S3 server {server} broke off: {error}") from error
     except BotoCoreError as error:
         raise DataError(f"{doing}: {error}") from error
 

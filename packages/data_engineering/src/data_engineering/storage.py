@@ -204,8 +204,10 @@ class LocalStorage:
         part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
-            yield part
-            part.replace(path)
+            try:
+                yield part
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise BadInputError(f"cannot write {path}: {error}") from error
