@@ -73,10 +73,3 @@ def test_no_row_is_read_that_is_not_asked_for(tmp_path: Path):
     columns = check_columns(file.collect_schema(), "green", str(path))
     plan = features(judge(trips(file, columns), "2024-02")).explain()
     assert "PROJECT 7/20 COLUMNS" in plan
-
-
-def test_every_known_zone_lies_in_one_of_six_boroughs():
-    assert sorted(BOROUGH_OF) == list(range(1, 264))
-    assert set(BOROUGH_OF.values()) == {
-        "EWR", "Bronx", "Brooklyn", "Manhattan", "Queens", "Staten Island",
-    }  # fmt: skip
