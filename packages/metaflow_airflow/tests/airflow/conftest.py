@@ -1,4 +1,4 @@
-"""The bridge on a real Airflow: export a flow, run it there, look at it through Metaflow's client."""
+"""The bridge on a real Airflow: export a flow, run it there, read it with Metaflow's client."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from metaflow_airflow.deploy.rest import AirflowClient
 from metaflow_airflow.deploy.runs import new_dag_run_id
 from metaflow_airflow.runtime import ids
@@ -82,11 +81,13 @@ class Bridge:
         self.client.trigger(dag_id, run_id, conf or {})
         return run_id
 
-    def wait(self, dag_id: str, run_id: str, *, expect: str = "success", within: float = 240) -> str:
+    def wait(
+        self, dag_id: str, run_id: str, *, expect: str = "success", within: float = 300
+    ) -> str:
         """Wait for the end of a run; Metaflow's run id."""
         deadline = time.monotonic() + within
         while (state := self.client.run(dag_id, run_id)["state"]) not in ("success", "failed"):
-            assert time.monotonic() < deadline, f"{dag_id} is {state}: {self.states(dag_id, run_id)}"
+            assert time.monotonic() < deadline, f"{dag_id}: {self.states(dag_id, run_id)}"
             time.sleep(0.3)
         assert state == expect, f"{dag_id} {run_id}: {state}, {self.states(dag_id, run_id)}"
         return ids.run_id(dag_id, run_id)
@@ -122,7 +123,7 @@ class Bridge:
 
 
 @pytest.fixture(scope="session")
-def bridge(stack: Any) -> Iterator[Bridge]:
+def bridge(stack: Any) -> Bridge:
     environment = {**os.environ, **stack.environment()}
     client = AirflowClient(stack.airflow_url, *stack.airflow_login)
-    yield Bridge(environment, client)
+    return Bridge(environment, client)
