@@ -60,9 +60,7 @@ def test_recursion_is_refused_with_its_circle(write_flow):
         """.replace("\n        ", "\n")
     )
 
-    with pytest.raises(
-        NotSupportedError, match=r"\*work\* goes back .*work -> work"
-    ):
+    with pytest.raises(NotSupportedError, match=r"\*work\* goes back .*work -> work"):
         read_graph(flow)
 
 

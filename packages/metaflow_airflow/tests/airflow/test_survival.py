@@ -1,0 +1,86 @@
+"""Steps, workers and servers that are killed: the run ends right, nothing runs twice at once."""
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from .conftest import FLOWS
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+def steady(bridge, tmp_path):
+    """A run whose step `work` has started and waits; its Airflow run id and the step's pid."""
+    bridge.export(FLOWS / "steady.py")
+    run_id = bridge.start("Steady", {"folder": str(tmp_path)})
+    started = tmp_path / "0.pid"
+    deadline = time.monotonic() + 120
+    while not started.exists():
+        assert time.monotonic() < deadline, f"work never began: {bridge.states('Steady', run_id)}"
+        time.sleep(0.1)
+    return run_id, int(started.read_text())
+
+
+def gone(pid, within=30):
+    """Wait until a process is gone."""
+    deadline = time.monotonic() + within
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def work(bridge, run_id):
+    return bridge.artifacts(f"Steady/{bridge.wait('Steady', run_id)}")["work"]
+
+
+def test_a_killed_step_is_retried_as_the_next_attempt(bridge, steady):
+    run_id, pid = steady
+
+    os.kill(pid, signal.SIGKILL)
+
+    artifacts = work(bridge, run_id)
+    assert (artifacts["attempt"], artifacts["others_alive"]) == ("1", "[]")
+
+
+def test_a_killed_worker_takes_its_step_with_it(bridge, steady):
+    run_id, pid = steady
+    workers = [
+        process
+        for process in psutil.Process(pid).parents()
+        if "airflow worker" in " ".join(process.cmdline()) or "airflow worker" in process.name()
+    ]
+    assert workers, [p.cmdline() for p in psutil.Process(pid).parents()]
+
+    workers[0].kill()
+
+    assert gone(pid), "the step outlived its worker"
+    artifacts = work(bridge, run_id)
+    assert artifacts["others_alive"] == "[]"
+
+
+def test_marking_a_run_failed_ends_the_step(bridge, steady):
+    run_id, pid = steady
+
+    bridge.client.set_run_state("Steady", run_id, "failed")
+
+    assert gone(pid), "the step outlived its run"
+    bridge.wait("Steady", run_id, expect="failed")
+
+
+def test_a_killed_scheduler_loses_no_step(bridge, stack, steady):
+    run_id, pid = steady
+    scheduler = stack.status()["servers"]["scheduler"]["pid"]
+
+    os.kill(scheduler, signal.SIGKILL)
+    gone(scheduler)
+    stack.up()
+
+    artifacts = work(bridge, run_id)
+    assert artifacts["others_alive"] == "[]"
+    assert gone(pid)

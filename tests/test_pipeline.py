@@ -1,0 +1,76 @@
+"""Both teams' work as one pipeline, by the command that the README gives."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from metaflow_airflow.deploy.rest import AirflowClient
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+
+ROOT = Path(__file__).parent.parent
+TLC_DATA = Path(os.environ.get("TLC_DATA", ROOT.parent / "shared" / "data"))
+
+
+def stack_command(stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "embedded.cli", *arguments, "--state", str(stack.state.root)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=800,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+
+
+def figures(output: str, label: str) -> list[float]:
+    """The numbers of a table's row."""
+    row = next(line for line in output.splitlines() if re.match(rf"[│ ]*{label}", line))
+    return [float(n.replace(",", "")) for n in re.findall(r"[\d,]*\d\.?\d*", row)]
+
+
+@pytest.fixture(scope="module")
+def pipeline(stack):
+    """The pipeline's output on TLC's real files, or on made-up trips where they are not there."""
+    source = ["--source", str(TLC_DATA)] if TLC_DATA.is_dir() else ["--source", "generator"]
+    done = stack_command(stack, "pipeline", "--keep", *source)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_model_beats_the_linear_baseline_by_a_fifth(pipeline):
+    model, linear, better = figures(pipeline, "RMSE")
+
+    assert model < 0.8 * linear
+    assert better >= 20
+
+
+@pytest.mark.skipif(not TLC_DATA.is_dir(), reason=f"TLC's files are not in {TLC_DATA}")
+def test_the_counts_are_those_of_the_real_files(pipeline):
+    assert figures(pipeline, "read")[-2:] == [64215, 56551]
+    assert figures(pipeline, "kept")[-2:] == [58755, 52256]
+    assert figures(pipeline, "set aside: other_month")[-2:] == [4, 2]
+    assert figures(pipeline, "set aside: non_positive_duration")[-2:] == [85, 76]
+    assert figures(pipeline, "set aside: too_long")[-2:] == [344, 225]
+    assert figures(pipeline, "set aside: zero_distance")[-2:] == [3195, 2804]
+
+
+def test_it_says_what_to_open_next(stack, pipeline):
+    assert stack.airflow_url in pipeline
+    assert "card view" in pipeline
+
+
+def test_each_step_is_one_task_instance(stack, pipeline):
+    client = AirflowClient(stack.airflow_url, *stack.airflow_login)
+    dag_id = "trip_duration.prod.TrainTripDurationFlow"
+    run = next(client.runs(dag_id))
+
+    tasks = {t["task_id"]: t["state"] for t in client.task_instances(dag_id, run["dag_run_id"])}
+
+    steps = {"start", "baseline", "gradient_boosting", "evaluate", "end"}
+    assert tasks == dict.fromkeys(steps, "success")
