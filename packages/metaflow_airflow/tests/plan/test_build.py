@@ -110,7 +110,7 @@ def test_a_branch_around_a_nested_foreach_makes_no_group_depend_on_itself(write_
 
 def test_blocks_stand_after_what_they_need(flow):
     for name in ("branches", "nested", "switches", "maybe_fan", "single", "names"):
-        seen = set()
+        seen: set[str] = set()
         for block in build_plan(read_graph(flow(name))):
             steps = block.steps if isinstance(block, Body) else [block]
             for step in steps:
