@@ -65,7 +65,8 @@ def status(options: argparse.Namespace, console: Console) -> int:
     """Show servers, health, addresses and login; 0 only when all are ready."""
     stack = _stack(options, console)
     found = stack.status()
-    ready = found["phase"] == "ready"
+    states = {info["state"] for info in found["servers"].values()}
+    ready = found["phase"] == "ready" and states == {"ready"}
     if options.json:
         if stack.state.exists:
             username, password = stack.airflow_login
@@ -74,8 +75,9 @@ def status(options: argparse.Namespace, console: Console) -> int:
         print(json.dumps(found, indent=2))
         return 0 if ready else 1
     console.print(status_table(found))
-    for name, report in stack.failures():
-        console.print(f"{name}: {report}", markup=False)
+    for name, info in found["servers"].items():
+        if info.get("report"):
+            console.print(f"{name}: {info['report']}", markup=False)
     if ready:
         _show_addresses(stack, console)
     return 0 if ready else 1

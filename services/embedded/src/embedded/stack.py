@@ -111,14 +111,14 @@ class Stack:
         return stack_environment(self.state, self.state.read()["ports"], self.state.credentials())
 
     def failures(self) -> list[tuple[str, str]]:
-        """Return (name, report with the end of its log) of each server that crashed or hangs."""
+        """Return (name, report with the end of its log) of each server that died."""
         status = self.status()
         if status["phase"] == "gone":
             return [("supervisor", self._supervisor_report())]
         return [
             (name, info["report"])
             for name, info in status["servers"].items()
-            if info["state"] in ("crashed", "unhealthy") and info.get("report")
+            if info["state"] == "crashed"
         ]
 
     # -- up and down
@@ -241,11 +241,11 @@ class Stack:
             time.sleep(_POLL)
 
     def _wake(self) -> None:
-        """Tell the supervisor to start what is missing."""
+        """Tell the supervisor to start what is missing, and wait until it has heard."""
         content = self.state.read()
-        content["phase"] = "starting"
-        self.state.write(content)
         os.kill(content["supervisor"]["pid"], signal.SIGUSR1)
+        while self.is_running and self.state.read()["round"] == content["round"]:
+            time.sleep(_POLL)
 
     def _look(self) -> Json:
         """Return the status, reporting what changed; StackError when the start has failed."""

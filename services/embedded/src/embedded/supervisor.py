@@ -28,6 +28,8 @@ _POLL_SECONDS = 0.05
 _HEALTH_SECONDS = 5.0
 # A server counts as unhealthy when this many health checks in a row went wrong.
 _UNHEALTHY_AFTER = 3
+# An unhealthy server counts as there: a busy machine makes heartbeats late.
+_THERE = {"ready", "unhealthy"}
 
 
 class Supervisor:
@@ -48,6 +50,7 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._start = asyncio.Event()
         self._phase = "starting"
+        self._round = 0
         self._error: str | None = None
 
     async def run(self) -> None:
@@ -83,25 +86,35 @@ class Supervisor:
     async def _bring_up(self) -> bool:
         """Start every server that does not run; say whether all became ready."""
         self._phase, self._error = "starting", None
+        self._round += 1
         missing = [s for s in self.servers if self._info[s.name]["state"] in ("stopped", "crashed")]
         for server in missing:
-            self._set(server, state="waiting", exit=None, log_end=None, seconds=None)
-        tasks = [asyncio.create_task(self._start_server(s)) for s in missing]
-        tasks.append(asyncio.create_task(self._prepare_airflow(missing)))
+            self._set(server, state="waiting", exit=None, report=None, seconds=None)
+        tasks = [asyncio.create_task(self._start_server(s), name=s.name) for s in missing]
+        tasks.append(asyncio.create_task(self._prepare_airflow(missing), name=DATABASE))
         try:
             done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
-            errors = [e for task in done if (e := task.exception()) is not None]
+            errors = [_error_text(task) for task in done if task.exception() is not None]
         except asyncio.CancelledError:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
-        self._error = "\n".join(str(e) or repr(e) for e in errors) or None
+        if errors:
+            self._error = "\n".join(errors)
+            await self._give_up(missing)
         self._settle()
         return not errors
+
+    async def _give_up(self, servers: list[Server]) -> None:
+        """Stop what was started in vain."""
+        for server in servers:
+            if self._info[server.name]["state"] in ("waiting", "starting"):
+                self._set(server, state="stopped", pid=None)
+                await server.stop()
 
     async def _start_server(self, server: Server) -> None:
         """Start one server as soon as those it needs are ready, and wait until it is."""
@@ -136,7 +149,10 @@ class Supervisor:
             server.go()
 
     async def _until_ready(self, names: tuple[str, ...]) -> None:
-        while any(self._info[name]["state"] != "ready" for name in names):
+        while not {self._info[name]["state"] for name in names} <= _THERE:
+            for name in names:
+                if self._info[name]["state"] == "crashed":
+                    raise StackError(self._info[name]["report"])
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _until_answers(self, server: Server) -> None:
@@ -169,12 +185,11 @@ class Supervisor:
             raise StackError(f"{server.name} was never started")
         code = await server.running.wait()
         server.running = None
-        if self._phase == "stopping":
+        if self._phase == "stopping" or self._info[server.name]["state"] == "stopped":
             self._set(server, state="stopped", pid=None)
             return
         self._set(
             server, state="crashed", pid=None, exit=processes.exit_text(code),
-            log_end=processes.log_end(server.log),
             report=self._ended(server.name, code, server.log),
         )  # fmt: skip
         self._settle()
@@ -218,7 +233,7 @@ class Supervisor:
         """Sum the servers' states up to one word, and write them down."""
         states = {info["state"] for info in self._info.values()}
         if self._phase != "stopping":
-            if states == {"ready"}:
+            if states <= _THERE:
                 self._phase = "ready"
             elif not states & {"waiting", "starting"}:
                 self._phase = "degraded"
@@ -235,10 +250,15 @@ class Supervisor:
     def _write(self) -> None:
         content = self.state.read()
         content.update(
-            phase=self._phase, error=self._error, servers=self._info,
+            phase=self._phase, round=self._round, error=self._error, servers=self._info,
             supervisor={"pid": os.getpid(), "log": str(self.state.log("supervisor"))},
         )  # fmt: skip
         self.state.write(content)
+
+
+def _error_text(task: asyncio.Task[None]) -> str:
+    error = task.exception()
+    return str(error) if isinstance(error, StackError) else f"{task.get_name()}: {error!r}"
 
 
 def main() -> None:

@@ -52,7 +52,7 @@ class Target(Protocol):
         ...
 
     def failures(self) -> list[tuple[str, str]]:
-        """(name, report with the end of its log) of each server that died or hangs."""
+        """(name, report with the end of its log) of each server that died."""
         ...
 
     def revive(self) -> None:
