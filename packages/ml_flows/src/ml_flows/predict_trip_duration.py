@@ -23,7 +23,9 @@ from ml_flows.storage import check_datastore
 class PredictTripDurationFlow(FlowSpec):
     """Predict a month's trip durations, publish them, and compare the month with the training's.
 
-    start -> predict -> compare -> end
+    Its steps:
+
+        start -> predict -> compare -> end
     """
 
     cab = Parameter("cab", default="green", help="Whose trips: green or yellow.")
