@@ -24,9 +24,10 @@ from ml_flows.storage import check_datastore
 class TrainTripDurationFlow(FlowSpec):
     """Train a model of taxi trip duration and compare it with a linear baseline.
 
-           ,-> baseline ----------.
-    start <                        > evaluate -> end
-           `-> gradient_boosting -'
+    Its steps:
+
+        start --> baseline ------------> evaluate -> end
+              `-> gradient_boosting -'
     """
 
     cab = Parameter("cab", default="green", help="Whose trips: green or yellow.")
