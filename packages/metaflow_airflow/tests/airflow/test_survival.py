@@ -84,3 +84,16 @@ def test_a_killed_scheduler_loses_no_step(bridge, stack, steady):
     artifacts = work(bridge, run_id)
     assert artifacts["others_alive"] == "[]"
     assert gone(pid)
+
+
+def test_a_killed_s3_server_loses_nothing(bridge, stack, steady, tmp_path):
+    run_id, _ = steady
+    server = stack.status()["servers"]["s3"]["pid"]
+
+    os.kill(server, signal.SIGKILL)
+    gone(server)
+    stack.up()
+    (tmp_path / "go").touch()
+
+    artifacts = work(bridge, run_id)
+    assert (artifacts["attempt"], artifacts["others_alive"]) == ("0", "[]")

@@ -1,4 +1,4 @@
-"""A flow whose middle step waits to be killed at its first attempt."""
+"""A flow whose middle step waits, at its first attempt, to be killed or told to go on."""
 
 import os
 import time
@@ -16,7 +16,7 @@ def is_alive(pid):
 
 
 class Steady(FlowSpec):
-    """start -> work (killed once) -> end."""
+    """start -> work (waits once) -> end."""
 
     folder = Parameter("folder", help="where work says that it has started", default="")
 
@@ -34,8 +34,12 @@ class Steady(FlowSpec):
         (folder / f"{current.retry_count}.tmp").rename(folder / f"{current.retry_count}.pid")
         self.attempt = current.retry_count
         if not before:
-            print("waiting to be killed")
-            time.sleep(600)
+            print("waiting to be killed, or for the file go")
+            deadline = time.monotonic() + 600
+            while not (folder / "go").exists():
+                if time.monotonic() > deadline:
+                    raise TimeoutError("nobody said go")
+                time.sleep(0.2)
         self.next(self.end)
 
     @step
