@@ -25,7 +25,8 @@ class ShapesFlow(FlowSpec):  # type: ignore[misc, unused-ignore]
 
     @step
     def both(self, inputs):
-        self.sides = [each.side for each in inputs]
+        # A bare run gives them in the order in which they ended.
+        self.sides = sorted(each.side for each in inputs)
         self.merge_artifacts(inputs, exclude=["side"])
         self.next(self.fan)
 

@@ -1,0 +1,152 @@
+"""Bytes to lines, lines to Metaflow's log format, tracebacks to one line."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from metaflow.mflog.mflog import merge_logs
+from metaflow_airflow.runtime.errorline import error_line
+from metaflow_airflow.runtime.failures import LaunchError, Stop, UnavailableError
+from metaflow_airflow.runtime.judge import judge, launch_failure, stopped
+from metaflow_airflow.runtime.lines import LineSplitter
+from metaflow_airflow.runtime.logs import LogFile
+from metaflow_airflow.runtime.supervise import Ending
+
+TEXT = "one\n\ntwo ünï\r\n  three\twith tab\n[MFLOG|0|x] not ours\nlast without end"
+
+
+def _split(data: bytes, sizes: list[int]) -> list[bytes]:
+    pieces = []
+    for size in sizes:
+        pieces.append(data[:size])
+        data = data[size:]
+    return [*pieces, data]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_lines_do_not_depend_on_how_they_come(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    data = TEXT.encode()
+    splitter = LineSplitter()
+    found: list[str] = []
+    for piece in _split(data, [chance.randrange(9) for _ in range(chance.randrange(20))]):
+        found += splitter.feed(piece)
+    found += splitter.close()
+    assert found == [line.removesuffix("\r") for line in TEXT.split("\n")]
+
+
+def test_a_line_without_end_is_cut() -> None:
+    splitter = LineSplitter(max_line=10)
+    assert list(splitter.feed(b"x" * 25)) == ["x" * 10, "x" * 10]
+    assert list(splitter.feed(b"y\nz" + b"w" * 12 + b"\n\n")) == [
+        "xxxxxy",
+        "z" + "w" * 9,
+        "www",
+        "",
+    ]
+    assert list(splitter.close()) == []
+
+
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    assert list(LineSplitter().feed(b"caf\xe9 \x00\n")) == ["caf\ufffd \x00"]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_metaflow_reads_back_what_was_logged_in_order(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    log = LogFile(tmp_path / "log")
+    for piece in _split(TEXT.encode(), [chance.randrange(9) for _ in range(chance.randrange(20))]):
+        log.append(piece)
+    log.close()
+    read = [line.msg.decode() for line in merge_logs([log.path.read_bytes()])]
+    assert read == TEXT.split("\n")
+    assert log.size == log.path.stat().st_size
+    assert log.tail == TEXT
+
+
+def test_many_lines_of_one_moment_keep_their_order(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "log")
+    log.append("".join(f"{number}\n" for number in range(20_000)).encode())
+    read = [int(line.msg) for line in merge_logs([log.path.read_bytes()])]
+    assert read == list(range(20_000))
+
+
+def test_a_log_is_valid_text_whatever_came(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "log")
+    log.append(bytes(range(256)) * 3 + b"\xe2\x82")
+    log.close()
+    log.path.read_bytes().decode("utf-8")
+
+
+def test_a_log_grows_no_further_than_it_may(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "log", max_bytes=2000)
+    for _ in range(100):
+        log.append(b"x" * 80 + b"\n")
+    log.append(b"the end\n")
+    text = log.path.read_text()
+    assert len(text) < 2300
+    assert text.count("more than 2000 bytes") == 1
+    assert log.tail.endswith("the end\n")
+
+
+TRACEBACK = """\
+some line
+    Internal error
+    Traceback (most recent call last):
+      File "x.py", line 1, in f
+        raise ValueError("a\\nb")
+    ValueError: the answer
+    is not 41
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", None),
+        ("\n \n", None),
+        ("first\nlast\n\n", "last"),
+        (TRACEBACK, "ValueError: the answer"),
+        (TRACEBACK + "and a goodbye\n", "ValueError: the answer"),
+        (TRACEBACK.replace("    ", "") + TRACEBACK.replace("answer", "2nd"), "ValueError: the 2nd"),
+        ("\x1b[35m\x1b[1mred\x1b[0m\x1b[K\n", "red"),
+        ("Traceback (most recent call last):\n  File", "File"),
+        ("x" * 900, "x" * 499 + "…"),
+    ],
+)
+def test_error_line(text: str, line: str | None) -> None:
+    assert error_line(text) == line
+
+
+@pytest.mark.parametrize(
+    ("ending", "stderr", "reason", "code"),
+    [
+        (Ending(1), TRACEBACK, "exit code 1: ValueError: the answer", 1),
+        (Ending(-9), "", "killed by SIGKILL: not by its launcher: out of memory?", 137),
+        (Ending(-11), "", "killed by SIGSEGV", 139),
+        (Ending(-15, asked=15), "", "killed by SIGTERM: asked to end by SIGTERM", 143),
+        (Ending(0, asked=15), "", "killed by SIGTERM: asked to end by SIGTERM", 143),
+        (Ending(-9, worker_died=True), "", "killed by SIGKILL: the Airflow worker died", 137),
+        (
+            Ending(-15, timed_out=True),
+            "",
+            "exit code 124, timed out: the step ran longer than 30 s",
+            124,
+        ),
+    ],
+)
+def test_how_a_step_ended(ending: Ending, stderr: str, reason: str, code: int) -> None:
+    result = judge(ending, "", stderr, 30.0)
+    assert not result.ok
+    assert (result.reason, result.exit_code) == (reason, code)
+
+
+def test_how_a_launch_ended() -> None:
+    assert judge(Ending(0), "", "a warning", None).ok
+    assert stopped(Stop(15)).exit_code == 143
+    assert "worker died" in stopped(Stop(None)).reason
+    assert launch_failure(LaunchError("x")).exit_code == 78
+    assert launch_failure(UnavailableError("x")).exit_code == 69
