@@ -24,7 +24,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 FLOWS = Path(__file__).parents[1] / "src" / "ml_flows"
-SHARED_DATA = Path(__file__).parents[4] / "shared" / "data"
+SHARED_DATA = Path(os.environ.get("TLC_DATA") or Path(__file__).parents[4] / "shared" / "data")
 READY_WITHIN = 60.0  # seconds
 RUN_WITHIN = 300.0
 

@@ -1,0 +1,161 @@
+"""Both flows, run for real against a real S3 server: on TLC's months where they are there, else on
+a made-up city's."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from .conftest import SHARED_DATA, Site, real_trips, trips
+
+READ = """
+import json, sys
+import metaflow
+metaflow.namespace(None)
+print(json.dumps(getattr(metaflow.Run(sys.argv[1]).data, sys.argv[2])))
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """Two published months and what was run on them."""
+
+    site: Site
+    first: str
+    second: str
+    predicted: str
+
+
+def _month(month: str) -> pl.DataFrame:
+    real = (SHARED_DATA / f"green_tripdata_{month}.parquet").is_file()
+    return real_trips(month) if real else trips(month, 20_000)
+
+
+def _run(site: Site, flow: str, *arguments: str) -> str:
+    """Run a flow; return its run id."""
+    target = site.directory / "run-id"
+    site.flow(flow, "run", "--run-id-file", str(target), *arguments)
+    return target.read_text().strip()
+
+
+def _artifact(site: Site, run: str, name: str) -> Any:
+    return json.loads(site.python("-c", READ, run, name).stdout)
+
+
+@pytest.fixture(scope="module")
+def world(new_site: Callable[[], Site]) -> World:
+    site = new_site()
+    for month in ("2023-12", "2024-01"):
+        site.publish(month, _month(month))
+    first, second = (_run(site, "train_trip_duration") for _ in range(2))
+    # A training that fails afterwards is no training to predict with.
+    site.flow("train_trip_duration", "run", "--train_months", "2020-01", check=False)
+    return World(site, first, second, _run(site, "predict_trip_duration"))
+
+
+def test_boosting_is_20_percent_better_than_linear_regression_on_the_next_month(
+    world: World,
+) -> None:
+    report = world.site.report("--namespace", "user:tester")
+    assert report["train"]["run"] == f"TrainTripDurationFlow/{world.second}"
+    assert report["train"]["improvement_percent"] >= 20
+    assert report["train"]["rows_train"] == _month("2023-12").height
+    assert report["train"]["rows_test"] == _month("2024-01").height
+
+
+def test_a_second_run_has_the_same_metrics(world: World) -> None:
+    first, second = (
+        _artifact(world.site, f"TrainTripDurationFlow/{run}", "metrics")
+        for run in (world.first, world.second)
+    )
+    assert first == pytest.approx(second, rel=1e-12)
+
+
+def test_predictions_are_published_with_the_latest_successful_training(world: World) -> None:
+    manifest = world.site.get_json("predictions/green/2024-01/current.json")
+    features = world.site.get_json("features/green/2024-01/current.json")
+    assert manifest["training_run"] == f"TrainTripDurationFlow/{world.second}"
+    assert manifest["run"] == f"PredictTripDurationFlow/{world.predicted}"
+    assert manifest["features_uri"] == features["uri"]
+    assert manifest["rows"] == features["rows"]
+    body = world.site.s3.client.get_object(
+        Bucket=world.site.bucket, Key=manifest["uri"].removeprefix(f"{world.site.root}/")
+    )["Body"].read()
+    table = pl.read_parquet(body)
+    assert {name: str(dtype) for name, dtype in table.schema.items()} == manifest["columns"]
+    assert table["predicted_minutes"].is_between(1, 60).all()
+    off = table["predicted_minutes"] - table["duration_minutes"]
+    rmse = world.site.report("--namespace", "user:tester")["train"]["rmse"]
+    assert (off**2).mean() ** 0.5 == pytest.approx(rmse, rel=1e-3)  # type: ignore[operator]
+
+
+def test_the_report_names_runs_drift_and_cards_that_can_be_viewed(world: World) -> None:
+    report = world.site.report("--train-run", world.first, "--predict-run", world.predicted)
+    assert report["train"]["run"] == f"TrainTripDurationFlow/{world.first}"
+    assert set(report["predict"]["drift"]) >= {"pickup_zone", "dropoff_zone", "hour", "weekday"}
+    assert report["predict"]["training_run"] == f"TrainTripDurationFlow/{world.second}"
+    assert report["predict"]["concept_drift"]["rmse"] == pytest.approx(
+        report["train"]["rmse"], rel=1e-3
+    )
+    for flow, part in (("train_trip_duration", "train"), ("predict_trip_duration", "predict")):
+        target = world.site.directory / f"{part}.html"
+        # Metaflow's card commands take a pathspec without the flow's name.
+        _, _, task = report[part]["card"].partition("/")
+        world.site.flow(flow, "card", "get", task, str(target))
+        assert target.stat().st_size > 200_000  # with the charts' pixels in it
+
+
+def test_the_report_without_runs_says_so(site: Site) -> None:
+    done = site.python("-m", "ml_flows.report", "--json", check=False)
+    assert done.returncode == 1
+    assert "no successful run of TrainTripDurationFlow in namespace 'production'" in done.stderr
+
+
+def test_a_shifted_month_raises_the_drift_figures(world: World) -> None:
+    month = _month("2024-01")
+    shifted = month.with_columns(
+        pickup_at=pl.col("pickup_at").dt.offset_by("5h"),
+        duration_minutes=(pl.col("duration_minutes") * 1.5).clip(1, 60),
+    )
+    training = ("--train-run", world.first)
+    calm = world.site.report(*training, "--predict-run", world.predicted)["predict"]
+    world.site.publish("2024-02", shifted)
+    run = _run(
+        world.site, "predict_trip_duration", "--month", "2024-02", "--training_run", world.first
+    )
+    moved = world.site.report(*training, "--predict-run", run)["predict"]
+    assert moved["training_run"] == f"TrainTripDurationFlow/{world.first}"
+    assert moved["drift"]["hour"]["psi"] > 0.25 > calm["drift"]["hour"]["psi"]
+    assert moved["drift"]["hour"]["level"] == "large"
+    assert moved["drift"]["duration_minutes"]["psi"] > 5 * calm["drift"]["duration_minutes"]["psi"]
+    assert moved["concept_drift"]["level"] == "large"
+    assert moved["concept_drift"]["bias_shift"] < -2
+    assert moved["drift"]["pickup_zone"]["psi"] == pytest.approx(
+        calm["drift"]["pickup_zone"]["psi"]
+    )
+
+
+def test_steps_stay_small_and_artifacts_too(world: World) -> None:
+    code = (
+        "import resource, subprocess, sys; "
+        "done = subprocess.run([sys.executable, *sys.argv[1:]], stdout=2); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024); "
+        "sys.exit(done.returncode)"
+    )
+    flow = Path(__file__).parents[1] / "src" / "ml_flows" / "train_trip_duration.py"
+    arguments = ("run", "--test_month", "")
+    done = world.site.python("-c", code, str(flow), *arguments)
+    assert int(done.stdout) < 400  # MB, the largest of all steps' processes
+    # The same run without a test month: the last week is held out.
+    assert re.search(r"test on 2023-12 from 2023-12-25", done.stderr)
+    found = world.site.s3.client.list_objects_v2(
+        Bucket="metaflow", Prefix=f"{world.site.bucket}/TrainTripDurationFlow/data/"
+    )
+    assert max(each["Size"] for each in found["Contents"]) < 3_000_000
