@@ -1,0 +1,88 @@
+"""Clearing tasks and runs in Airflow, as often as one likes, never corrupts a run."""
+
+import pytest
+
+from .conftest import FLOWS
+
+pytestmark = pytest.mark.stack
+
+# Artifacts of the tasks that end a step's newest generation.
+_NEWEST = """
+import json, sys
+from metaflow import Run, namespace
+namespace(None)
+newest = {}
+for step in Run(sys.argv[1]):
+    for task in step:
+        generation = int(task.id.partition(".g")[2] or 0)
+        if generation >= newest.get(step.id, (-1, {}))[0]:
+            data = {a.id: a.data for a in task.artifacts if a.id in ("values", "attempt", "task")}
+            newest[step.id] = (generation, data)
+print("ANSWER" + json.dumps({step: data for step, (_, data) in newest.items()}))
+"""
+
+
+def clear(bridge, run_id, *tasks, downstream=True):
+    body = {
+        "dry_run": False,
+        "dag_run_id": run_id,
+        "only_failed": False,
+        "include_downstream": downstream,
+        "reset_dag_runs": True,
+        **({"task_ids": list(tasks)} if tasks else {}),
+    }
+    bridge.client._json("POST", "dags/Cleared/clearTaskInstances", json=body)
+
+
+@pytest.fixture
+def cleared(bridge, tmp_path):
+    """A finished run of flow Cleared that went by way of fan, and the file that decides."""
+    bridge.export(FLOWS / "cleared.py")
+    plan = tmp_path / "plan"
+    plan.write_text("fan 3")
+    run_id = bridge.start("Cleared", {"plan": str(plan)})
+    bridge.wait("Cleared", run_id)
+    return run_id, plan
+
+
+def newest(bridge, run_id):
+    import json
+
+    return json.loads(bridge.python(_NEWEST, f"Cleared/{bridge.wait('Cleared', run_id)}"))
+
+
+def test_a_run_that_turns_out_otherwise_takes_nothing_of_its_former_life(bridge, cleared):
+    run_id, plan = cleared
+    assert newest(bridge, run_id)["merge"]["values"] == [0, 1, 2]
+
+    plan.write_text("fan 2")
+    clear(bridge, run_id)
+    assert newest(bridge, run_id)["merge"]["values"] == [0, 1]
+
+    plan.write_text("flat 0")
+    clear(bridge, run_id)
+    assert newest(bridge, run_id)["merge"]["values"] == "flat"
+
+    plan.write_text("fan 4")
+    clear(bridge, run_id)
+    assert newest(bridge, run_id)["merge"]["values"] == [0, 1, 2, 3]
+
+
+def test_a_step_is_cleared_more_often_than_metaflow_has_attempts(bridge, cleared):
+    run_id, _ = cleared
+
+    seen = []
+    for _ in range(7):
+        clear(bridge, run_id, "merge")
+        merge = newest(bridge, run_id)["merge"]
+        seen.append((merge["task"], merge["attempt"]))
+
+    assert seen == [
+        ("t", 1),
+        ("t", 2),
+        ("t", 3),
+        ("t", 4),
+        ("t", 5),
+        ("t.g1", 0),
+        ("t.g1", 1),
+    ]
