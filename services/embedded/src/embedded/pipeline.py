@@ -128,7 +128,7 @@ def run(target: Target, options: Options, say: Say) -> Outcome:
             report=results.report(target, *(_metaflow_run(runs, flow) for flow in FLOWS)),
             runs=runs,
         )
-    outcome.seconds = _seconds(runs, stages.seconds)
+    outcome.seconds = seconds_by_stage(runs, stages.seconds)
     return outcome
 
 
@@ -185,7 +185,7 @@ def _metaflow_run(runs: dict[str, Run], flow: Flow) -> str:
     return run_id(flow.dag_id, runs[flow.dag_id].run_id)
 
 
-def _seconds(runs: dict[str, Run], measured: dict[str, float]) -> dict[str, float]:
+def seconds_by_stage(runs: dict[str, Run], measured: dict[str, float]) -> dict[str, float]:
     """Return seconds by stage, in order; publishing is what the data run did before the others."""
     data = runs[DATA_DAG]
     others = [r.started for dag_id, r in runs.items() if dag_id != DATA_DAG and r.started]

@@ -8,6 +8,7 @@ import os
 import shutil
 import sysconfig
 import tempfile
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -78,12 +79,27 @@ class S3(Server):
             raise NotReadyError(str(error)) from error
 
     def set_up(self) -> None:
-        """Make the buckets."""
-        client = self.client
-        there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+        """Make the buckets, and wait until objects can be written and read.
+
+        The part that keeps the objects reports to the part that knows where they are some moments
+        after the server answers: until then a read fails with InternalError.
+        """
+        there = {bucket["Name"] for bucket in self.client.list_buckets()["Buckets"]}
         for bucket in BUCKETS:
             if bucket not in there:
-                client.create_bucket(Bucket=bucket)
+                self.client.create_bucket(Bucket=bucket)
+        place = {"Bucket": BUCKETS[-1], "Key": ".stack-ready"}
+        deadline = time.monotonic() + self.deadline
+        while True:
+            try:
+                self.client.put_object(**place, Body=b"ready")
+                self.client.get_object(**place)["Body"].read()
+            except (BotoCoreError, ClientError) as error:
+                if time.monotonic() > deadline:
+                    raise StackError(f"the S3 server stores nothing: {error}") from error
+                time.sleep(self.probe_seconds)
+            else:
+                return
 
     async def stop(self) -> None:
         """Stop the server, and remove the sockets it leaves in the temporary directory."""
