@@ -97,3 +97,14 @@ def test_a_killed_s3_server_loses_nothing(bridge, stack, steady, tmp_path):
 
     artifacts = work(bridge, run_id)
     assert (artifacts["attempt"], artifacts["others_alive"]) == ("0", "[]")
+
+
+def test_a_step_that_wants_no_retry_fails_at_once(bridge):
+    bridge.export(FLOWS / "hopeless.py")
+    run_id = bridge.start("Hopeless")
+
+    bridge.wait("Hopeless", run_id, expect="failed", within=50)
+
+    tasks = {t["task_id"]: t for t in bridge.client.task_instances("Hopeless", run_id)}
+    assert (tasks["start"]["state"], tasks["start"]["try_number"]) == ("failed", 1)
+    assert tasks["end"]["state"] == "upstream_failed"

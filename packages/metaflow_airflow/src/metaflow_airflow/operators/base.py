@@ -7,7 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+)
 
 from metaflow_airflow.operators import references
 from metaflow_airflow.operators.inputs import XCOM_KEY, Reference, Upstream, item, taken
@@ -17,6 +21,10 @@ from metaflow_airflow.runtime.task import Init, StepResult, StepTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+# Metaflow's exit code of a step that says that another attempt would end the same way.
+_NO_RETRY = 202
 
 
 class MetaflowStepOperator(BaseOperator):
@@ -63,13 +71,15 @@ class MetaflowStepOperator(BaseOperator):
         Raises:
             AirflowSkipException: a switch chose another step.
             AirflowException: the step failed; the text says with what.
+            AirflowFailException: the step failed and wants no retry.
         """
         inputs = self._inputs(context)
         task = self.step_task(context, inputs)
         self.log.info("Metaflow task %s, attempt %d", task.pathspec, task.attempt)
         result = self.run_step(task, context)
         if not result.ok:
-            raise AirflowException(f"Step {task.pathspec} failed: {result.reason}")
+            error = AirflowFailException if result.exit_code == _NO_RETRY else AirflowException
+            raise error(f"Step {task.pathspec} failed: {result.reason}")
         reference = Reference(
             pathspec=task.pathspec,
             path=self._path,
