@@ -3,14 +3,23 @@ having on the real months."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from ml_flows import metrics, model
+from ml_flows import metrics, model, settings
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from .conftest import real_trips, trips
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cores() -> Iterator[None]:
+    """As many threads as the flows' steps have: more of them wait for each other."""
+    with threadpool_limits(settings.CORES):
+        yield
 
 
 @pytest.fixture(scope="module")
