@@ -103,6 +103,16 @@ some line
 """
 
 
+TIMEOUT = """\
+<flow F step timed> failed:
+    @timeout:
+    Step timed timed out after 3 seconds
+    Stack when the timeout was raised:
+    >    File "x.py", line 34, in <module>
+
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -112,6 +122,10 @@ some line
         (TRACEBACK, "ValueError: the answer"),
         (TRACEBACK + "and a goodbye\n", "ValueError: the answer"),
         (TRACEBACK.replace("    ", "") + TRACEBACK.replace("answer", "2nd"), "ValueError: the 2nd"),
+        (TIMEOUT, "@timeout: Step timed timed out after 3 seconds"),
+        (TRACEBACK + TIMEOUT, "@timeout: Step timed timed out after 3 seconds"),
+        ("<flow F step s> failed:\n" + TRACEBACK, "ValueError: the answer"),
+        ("<flow F step s> failed:\n", "<flow F step s> failed:"),
         ("\x1b[35m\x1b[1mred\x1b[0m\x1b[K\n", "red"),
         ("Traceback (most recent call last):\n  File", "File"),
         ("x" * 900, "x" * 499 + "…"),
@@ -125,6 +139,12 @@ def test_error_line(text: str, line: str | None) -> None:
     ("ending", "stderr", "reason", "code"),
     [
         (Ending(1), TRACEBACK, "exit code 1: ValueError: the answer", 1),
+        (
+            Ending(1),
+            TIMEOUT,
+            "exit code 1, timed out: @timeout: Step timed timed out after 3 seconds",
+            1,
+        ),
         (Ending(-9), "", "killed by SIGKILL: not by its launcher: out of memory?", 137),
         (Ending(-11), "", "killed by SIGSEGV", 139),
         (Ending(-15, asked=15), "", "killed by SIGTERM: asked to end by SIGTERM", 143),

@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _ESCAPES = re.compile(r"\x1b\[[;?0-9]*[a-zA-Z]")
 _TRACEBACK = "Traceback (most recent call last):"
+_FAILED = re.compile(r"<flow \S+ step \S+> failed:")
 _MAX = 500
 
 
 def error_line(text: str) -> str | None:
-    """The exception of the last traceback in text, else its last line; None if it has none."""
+    """What the step failed of: its last exception, else its last line; None if it said nothing."""
     lines = _ESCAPES.sub("", text).splitlines()
-    starts = [number for number, line in enumerate(lines) if line.strip() == _TRACEBACK]
-    if starts:
-        start = starts[-1]
-        indent = len(lines[start]) - len(lines[start].lstrip())
-        for line in lines[start + 1 :]:
-            # Frames are indented deeper than the traceback's head, the exception is not.
-            if line.strip() and len(line) - len(line.lstrip()) <= indent:
-                return _cut(line)
-    said = [line for line in lines if line.strip()]
-    return _cut(said[-1]) if said else None
+    found = _exception(lines) or _metaflow_error(lines)
+    return found or next((_cut(line) for line in reversed(lines) if line.strip()), None)
+
+
+def _exception(lines: list[str]) -> str | None:
+    """The exception of the last traceback, if it stands after Metaflow's word of the failure."""
+    start = _last(lines, lambda line: line.strip() == _TRACEBACK)
+    if start is None or start < (_last(lines, _FAILED.match) or 0):
+        return None
+    indent = _indent(lines[start])
+    for line in lines[start + 1 :]:
+        # Frames are indented deeper than the traceback's head, the exception is not.
+        if line.strip() and _indent(line) <= indent:
+            return _cut(line)
+    return None
+
+
+def _metaflow_error(lines: list[str]) -> str | None:
+    """Headline and first line of an error of Metaflow's own, which shows no traceback."""
+    failed = _last(lines, _FAILED.match)
+    if failed is None:
+        return None
+    said = [line.strip() for line in lines[failed + 1 :] if line.strip()]
+    return _cut(" ".join(said[:2])) if said else None
+
+
+def _last(lines: list[str], matches: Callable[[str], object]) -> int | None:
+    return next((n for n in reversed(range(len(lines))) if matches(lines[n])), None)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _cut(line: str) -> str:

@@ -12,7 +12,7 @@ from .task import StepResult, signal_name
 TIMED_OUT = 124
 """Exit code, as of timeout(1)."""
 
-_TIMEOUT_EXCEPTION = "metaflow.plugins.timeout_decorator.TimeoutException"
+_TIMEOUT = "@timeout:"
 
 
 def judge(ending: Ending, stdout: str, stderr: str, timeout: float | None) -> StepResult:
@@ -34,7 +34,7 @@ def judge(ending: Ending, stdout: str, stderr: str, timeout: float | None) -> St
     if ending.status < 0:
         return _killed(-ending.status, line)
     if ending.status:
-        timed_out = bool(line and line.startswith(_TIMEOUT_EXCEPTION))
+        timed_out = bool(line and line.startswith(_TIMEOUT))
         return StepResult(ok=False, exit_code=ending.status, error=line, timed_out=timed_out)
     return StepResult(ok=True, exit_code=0)
 

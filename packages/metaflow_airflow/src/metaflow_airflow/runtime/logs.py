@@ -12,7 +12,7 @@ from pathlib import Path
 MAX_BYTES = 256 * 1024 * 1024
 """Of one stream of one attempt: Metaflow's client reads a log as a whole into memory."""
 
-TAIL_BYTES = 16 * 1024
+TAIL_BYTES = 32 * 1024
 
 _SOURCE = "task"
 

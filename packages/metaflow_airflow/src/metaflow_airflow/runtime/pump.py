@@ -13,7 +13,7 @@ from .lines import LineSplitter
 _CHUNK = 64 * 1024
 _TICK, _SHORT_TICK = 1.0, 0.05
 _STUCK_SECONDS = 30.0
-_KEPT_LINES = 20_000
+_KEPT_CHUNKS = 256
 
 
 class Pump:
@@ -22,13 +22,14 @@ class Pump:
     def __init__(self) -> None:
         self._open: dict[int, str] = {}
         self._splitters: dict[str, LineSplitter] = {}
-        self._kept: deque[tuple[str, str]] = deque(maxlen=_KEPT_LINES)
+        self._taken: deque[tuple[str, bytes]] = deque(maxlen=_KEPT_CHUNKS)
 
     def open(self) -> tuple[int, int]:
         """The ends for a process to write to; close them here once it has them."""
         write_ends = []
         for name in ("stdout", "stderr"):
             read_end, write_end = os.pipe()
+            os.set_blocking(read_end, False)
             self._open[read_end] = name
             self._splitters[name] = LineSplitter()
             write_ends.append(write_end)
@@ -56,12 +57,18 @@ class Pump:
                 return
 
     def kept(self) -> Iterator[tuple[str, str]]:
-        """Lines that were read but not taken (the last ones, if they were many)."""
-        while self._kept:
-            yield self._kept.popleft()
+        """The lines of what was read (the last 16 MB, if nobody asked for long)."""
+        while self._taken:
+            name, data = self._taken.popleft()
+            splitter = self._splitters[name]
+            for line in splitter.feed(data) if data else splitter.close():
+                yield name, line
 
     def wait(self, seconds: float, ended: Callable[[], bool]) -> bool:
-        """Read and keep until both pipes are closed and the process has ended; whether it has."""
+        """Read and keep until both pipes are closed and the process has ended; whether it has.
+
+        May be called by a signal handler while lines() is at work in the same thread.
+        """
         end = time.monotonic() + seconds
         while self._open or not ended():
             if time.monotonic() > end:
@@ -74,14 +81,17 @@ class Pump:
 
     def _read(self, seconds: float) -> None:
         poll = select.poll()
-        for descriptor in self._open:
+        for descriptor in list(self._open):
             poll.register(descriptor, select.POLLIN | select.POLLHUP)
         for descriptor, _ in poll.poll(seconds * 1000):
-            name = self._open[descriptor]
-            data = os.read(descriptor, _CHUNK)
-            splitter = self._splitters[name]
-            found = splitter.feed(data) if data else splitter.close()
-            self._kept.extend((name, line) for line in found)
+            name = self._open.get(descriptor)
+            if name is None:
+                continue  # a signal handler has read to its end meanwhile (see wait)
+            try:
+                data = os.read(descriptor, _CHUNK)
+            except BlockingIOError:
+                continue  # or all that there was
+            self._taken.append((name, data))
             if not data:
                 del self._open[descriptor]
                 os.close(descriptor)
