@@ -61,7 +61,7 @@ def test_a_run_that_turns_out_otherwise_takes_nothing_of_its_former_life(bridge,
 
     plan.write_text("flat 0")
     clear(bridge, run_id)
-    assert newest(bridge, run_id)["merge"]["values"] == "flat"
+    assert newest(bridge, run_id)["merge"]["values"] == ["flat"]
 
     plan.write_text("fan 4")
     clear(bridge, run_id)

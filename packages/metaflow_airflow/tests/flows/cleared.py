@@ -36,7 +36,7 @@ class Cleared(FlowSpec):
 
     @step
     def flat_2(self):
-        self.values = "flat"
+        self.values = ["flat"]
         self.next(self.merge)
 
     @step
