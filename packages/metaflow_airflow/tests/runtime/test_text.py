@@ -170,3 +170,13 @@ def test_how_a_launch_ended() -> None:
     assert "worker died" in stopped(Stop(None)).reason
     assert launch_failure(LaunchError("x")).exit_code == 78
     assert launch_failure(UnavailableError("x")).exit_code == 69
+
+
+def test_a_full_disk_stops_the_log_and_nothing_else() -> None:
+    log = LogFile(Path("/dev/full"))
+    log.append(b"one\n")
+    log.append(b"two\n")
+    log.close()
+    assert log.failure is not None
+    assert "No space left" in str(log.failure)
+    assert log.tail == "one\ntwo\n"

@@ -12,6 +12,10 @@ MISCONFIGURED = 78
 """Exit code: a retry would fail alike."""
 
 
+BROKEN = 70
+"""Exit code: the launcher itself failed."""
+
+
 class LaunchError(Exception):
     """The step could not be started."""
 

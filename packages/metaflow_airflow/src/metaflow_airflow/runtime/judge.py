@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from .errorline import error_line
-from .failures import LaunchError, Stop
+from .failures import BROKEN, LaunchError, Stop
 from .supervise import Ending
 from .task import StepResult, signal_name
 
@@ -49,6 +49,12 @@ def stopped(stop: Stop) -> StepResult:
 def launch_failure(error: LaunchError) -> StepResult:
     """The result when the step could not be started."""
     return StepResult(ok=False, exit_code=error.exit_code, error=str(error))
+
+
+def broken(error: Exception) -> StepResult:
+    """The result when the launcher itself failed: a bug, or a full disk."""
+    text = f"the launcher failed: {type(error).__name__}: {error}"
+    return StepResult(ok=False, exit_code=BROKEN, error=text)
 
 
 def _killed(number: int, error: str | None) -> StepResult:

@@ -6,16 +6,17 @@ import gc
 import json
 import os
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 from . import command
 from .child import Program
 from .clone import clone_parameters
-from .failures import LaunchError, Stop
+from .failures import BROKEN, LaunchError, Stop
 from .guard import TOKEN_VARIABLE, Guard, end_strays
 from .host import TaskLock, host_directory
-from .judge import judge, launch_failure, stopped
+from .judge import broken, judge, launch_failure, stopped
 from .prepare import Prepared, Work, prepare
 from .process import UPLOAD_GRACE
 from .signals import Lifeline, Signals
@@ -64,10 +65,17 @@ class Launch:
         except LaunchError as error:
             self._say(str(error))
             outcome = launch_failure(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the launcher cleans up
+            self._say(traceback.format_exc())
+            outcome = broken(error)
         if isinstance(outcome, Program):
             return outcome
+        signals.stop_raising()
         for end in reversed(self._at_end):
-            end()
+            try:
+                end()
+            except Exception:  # noqa: BLE001 - and does all of it
+                self._say(traceback.format_exc())
         self._write_result(outcome)
         return outcome.exit_code
 
@@ -100,10 +108,14 @@ class Launch:
         pipes = (os.pipe(), os.pipe())
         pid = os.fork()
         if pid == 0:
-            _lead_group(0)
-            for leave in reversed(self._in_child):
-                leave()
-            _use_streams(*(write_end for _, write_end in pipes))
+            try:
+                _lead_group(0)
+                for leave in reversed(self._in_child):
+                    leave()
+                _use_streams(*(write_end for _, write_end in pipes))
+            except BaseException:  # noqa: BLE001 - must not clean up what is the launcher's
+                traceback.print_exc()
+                os._exit(BROKEN)
         else:
             # Both sides do it, so that neither runs before it is done.
             _lead_group(pid)

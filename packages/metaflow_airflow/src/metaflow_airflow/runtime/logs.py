@@ -35,9 +35,10 @@ class LogFile:
         self._lines = 0
         self._last = ""
         self._full = False
+        self.failure: OSError | None = None
 
     def append(self, data: bytes, *, final: bool = False) -> None:
-        """Add output as it came, in pieces of any size."""
+        """Add output as it came, in pieces of any size; after close(), nothing."""
         text = self._decoder.decode(data, final)
         if not text:
             return
@@ -56,6 +57,7 @@ class LogFile:
     def close(self) -> None:
         """End the last line."""
         self.append(b"", final=True)
+        self._full = True
         self._file.close()
 
     def _decorated(self, text: str) -> str:
@@ -78,8 +80,12 @@ class LogFile:
         return f"{head}{self._lines:016d}]{text}"
 
     def _write(self, text: str) -> None:
-        data = text.encode()
-        self.size += len(data)
-        view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
+        view = memoryview(text.encode())
+        try:
+            while view:
+                written = self._file.write(view)
+                self.size += written
+                view = view[written:]
+        except OSError as error:
+            # A full disk: the step goes on, and what it says still reaches Airflow.
+            self._full, self.failure = True, error

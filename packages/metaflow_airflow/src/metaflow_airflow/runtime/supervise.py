@@ -80,12 +80,14 @@ class Supervisor:
             deadline: of time.monotonic, after which the child is asked to end.
         """
         watched = _Watched(self, pid, streams, deadline)
-        while not watched.has_ended():
-            watched.step()
-        # The dead leader is not reaped yet: its group's number cannot be anybody else's.
-        end_group(pid)
-        self.end_strays()
-        _, status = os.waitpid(pid, 0)
+        try:
+            while not watched.has_ended():
+                watched.step()
+        finally:
+            # The leader, dead or not, is not reaped yet: its group's number is nobody else's.
+            end_group(pid)
+            self.end_strays()
+            _, status = os.waitpid(pid, 0)
         watched.drain()
         return Ending(
             os.waitstatus_to_exitcode(status), watched.asked, watched.worker_died, watched.timed_out

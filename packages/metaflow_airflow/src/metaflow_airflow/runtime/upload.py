@@ -41,8 +41,9 @@ class LogUploader:
         self._thread.join(seconds)
         if self._thread.is_alive():
             self._say(f"the step's logs could not be uploaded within {seconds:.0f} s")
-        elif self._failure:
-            self._say(f"the step's logs could not be uploaded: {self._failure}")
+        failure = self._failure or self._stdout.failure or self._stderr.failure
+        if failure:
+            self._say(f"the step's logs could not be uploaded as a whole: {failure}")
 
     def _run(self) -> None:
         from metaflow.mflog import update_delay
