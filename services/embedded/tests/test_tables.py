@@ -51,7 +51,10 @@ def outcome() -> Outcome:
                     "hour": {"psi": 0.0056551, "level": "stable", "ks": 0.019},
                     "zone": {"psi": 0.25, "level": "large"},
                 },
-                "concept_drift": {"rmse_ratio": 0.9128, "level": "stable"},
+                "concept_drift": {
+                    "reference_rmse": 5.857, "rmse": 5.346, "rmse_ratio": 0.9128,
+                    "level": "stable",
+                },
                 "card": "Predict/2/compare/t",
             },
         },
@@ -88,8 +91,10 @@ def test_the_tables_show_predictions_and_drift(outcome: Outcome) -> None:
     lines = rendered(outcome_tables(outcome))
 
     assert "predictions written 52,256" in lines
-    assert "concept drift: rmse ratio 0.9128" in lines
-    assert "hour 0.005655 stable 0.019" in lines
+    assert "rmse 5.86 5.35" in lines
+    assert "rmse ratio 0.913" in lines
+    assert "┃ feature ┃ PSI ┃ level ┃ KS ┃" in lines
+    assert "hour 0.00566 stable 0.019" in lines
     assert "zone 0.25 large" in lines
     assert "s3://trip-data/p" in lines
 

@@ -15,6 +15,7 @@ is gone, so are this program and every child.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import importlib
 import json
@@ -22,9 +23,10 @@ import os
 import selectors
 import signal
 import sys
+import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 from setproctitle import setproctitle
@@ -154,8 +156,28 @@ class Parent:
         os.write(self._events, json.dumps(event).encode() + b"\n")
 
 
-def become(job: Job) -> None:
-    """Turn this fork into the server that the job names; returns when the server ends."""
+def become(job: Job) -> NoReturn:
+    """Turn this fork into the server that the job names, and end with it.
+
+    Without Python's own way out, which frees every object one by one: three seconds, and a copy
+    of each page that was shared.
+    """
+    code = 1
+    try:
+        _run(job)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - what Python itself would print at the end
+        traceback.print_exc()
+    finally:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _run(job: Job) -> None:
     os.setsid()
     setproctitle(f"airflow {job.name}")
     signal.set_wakeup_fd(-1)

@@ -125,10 +125,10 @@ def pipeline(options: argparse.Namespace, console: Console) -> int:
         started = time.monotonic() - began
         outcome = work.run(stack, chosen, say)
         outcome.seconds = {"bring the stack up": started} | outcome.seconds
+        console.print(outcome_tables(outcome))
     finally:
         if not was_up and not options.keep:
             stack.down()
-    console.print(outcome_tables(outcome))
     _show_what_next(stack, console, outcome, kept=was_up or options.keep)
     return 0
 
@@ -162,18 +162,16 @@ def _show_what_next(stack: Stack, console: Console, outcome: Outcome, *, kept: b
     if not kept:
         console.print(f"The stack is stopped; its state is kept. To look at it: {command} up")
     _show_addresses(stack, console)
-    # `card view` opens a browser; where there is none, a file is of more use.
-    view = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
     for flow, part in zip(FLOWS, ("train", "predict"), strict=True):
         file = os.path.relpath(stack.flows_folder / flow.dag_file)
         flow_command = f"{command} exec -- python {file}"
         _, run, step, task = outcome.report[part]["card"].split("/")
         card = f"{run}/{step}/{task}"
-        look = f"card view {card}" if view else f"card get {card} {part}.html"
         page = f"dags/{flow.dag_id}/runs/{outcome.runs[flow.dag_id].run_id}"
         console.print(f"{part}")
         console.print(f"  run   {stack.airflow_url}/{page}")
-        console.print(f"  card  {flow_command} {look}")
+        console.print(f"  card  {flow_command} card view {card}")
+        console.print(f"        (without a browser here: card get {card} {part}.html)")
         console.print(f"  log   {flow_command} logs {card}")
 
 

@@ -169,7 +169,7 @@ def client(url: str, access_key: str, secret_key: str) -> Any:
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,
         config=Config(
-            connect_timeout=3, read_timeout=10, proxies={}, retries={"total_max_attempts": 2}
+            connect_timeout=2, read_timeout=3, proxies={}, retries={"total_max_attempts": 1}
         ),
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -26,6 +27,7 @@ from embedded.state import Json, State
 
 _POLL_SECONDS = 0.05
 _HEALTH_SECONDS = 5.0
+log = logging.getLogger("supervisor")
 # A server counts as unhealthy when this many health checks in a row went wrong.
 _UNHEALTHY_AFTER = 3
 # An unhealthy server counts as there: a busy machine makes heartbeats late.
@@ -136,13 +138,13 @@ class Supervisor:
         if not waiting:
             return
         await self._until_ready(waiting[0].needs)
-        log = self.state.log(f"airflow-{DATABASE}")
+        output = self.state.log(f"airflow-{DATABASE}")
         dead = [s.job_type for s in waiting if s.job_type]
-        job = await self.fleet.parent.fork(DATABASE, dead, log=log)
+        job = await self.fleet.parent.fork(DATABASE, dead, log=output)
         self.fleet.parent.go(DATABASE)
         code = await job.wait()
         if code != 0:
-            raise StackError(self._ended(f"airflow-{DATABASE}", code, log))
+            raise StackError(self._ended(f"airflow-{DATABASE}", code, output))
         for server in waiting:
             while server.running is None:
                 await asyncio.sleep(_POLL_SECONDS)
@@ -199,28 +201,31 @@ class Supervisor:
         mine = {server.running.pid for server in self.servers if server.running}
         for pid in processes.children() - mine:
             await asyncio.to_thread(processes.end, processes.tree(pid))
-        for server in self.servers:
-            if self._info[server.name]["state"] not in ("ready", "unhealthy"):
-                continue
-            try:
-                await asyncio.to_thread(server.probe)
-            except NotReadyError as error:
-                self._failures[server.name] += 1
-                if self._failures[server.name] >= _UNHEALTHY_AFTER:
-                    self._set(server, state="unhealthy", report=str(error))
-            else:
-                self._failures[server.name] = 0
-                if self._info[server.name]["state"] == "unhealthy":
-                    self._set(server, state="ready", report=None)
+        there = [s for s in self.servers if self._info[s.name]["state"] in _THERE]
+        await asyncio.gather(*(self._check(server) for server in there))
         self._settle()
+
+    async def _check(self, server: Server) -> None:
+        """Probe one server; note when it has not answered for long, or answers again."""
+        try:
+            await asyncio.to_thread(server.probe)
+        except NotReadyError as error:
+            if self._info[server.name]["state"] not in _THERE:
+                return  # it died meanwhile, which says more
+            self._failures[server.name] += 1
+            if self._failures[server.name] >= _UNHEALTHY_AFTER:
+                self._set(server, state="unhealthy", report=f"does not answer: {error}")
+        else:
+            self._failures[server.name] = 0
+            if self._info[server.name]["state"] == "unhealthy":
+                self._set(server, state="ready", report=None)
 
     async def _take_down(self) -> None:
         """Stop Airflow, then what it needs, then whatever is still there."""
         self._phase = "stopping"
         self._write()
         await asyncio.gather(*(server.stop() for server in self.fleet.airflow))
-        await self.fleet.parent.stop()
-        await asyncio.gather(self.fleet.s3.stop(), self.fleet.postgres.stop())
+        await asyncio.gather(*(s.stop() for s in self.servers if s not in self.fleet.airflow))
         left = [p for p in processes.marked(self.state.root) if p.pid != os.getpid()]
         await asyncio.to_thread(processes.end, left)
         self._phase = "failed" if self._error else "stopped"
@@ -239,11 +244,13 @@ class Supervisor:
                 self._phase = "degraded"
         self._write()
 
-    def _ended(self, name: str, code: int, log: Path) -> str:
-        end = "\n".join(processes.log_end(log))
-        return f"{name} ended: {processes.exit_text(code)}. The end of {log}:\n{end}"
+    def _ended(self, name: str, code: int, output: Path) -> str:
+        end = "\n".join(processes.log_end(output))
+        return f"{name} ended: {processes.exit_text(code)}. The end of {output}:\n{end}"
 
     def _set(self, server: Server, **change: object) -> None:
+        if "state" in change:
+            log.info("%s: %s", server.name, change["state"])
         self._info[server.name].update(change)
         self._write()
 
@@ -267,6 +274,7 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True)
     state = State.at(parser.parse_args().state)
     os.umask(0o077)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     processes.become_subreaper()
     with state.lock("supervisor", wait=5):
         asyncio.run(Supervisor(state).run())

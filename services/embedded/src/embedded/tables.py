@@ -16,6 +16,12 @@ _REASONS = (
     "other_month", "non_positive_duration", "too_long", "zero_distance", "too_far",
     "unknown_zone", "outside_range",
 )  # fmt: skip
+_THEN = "reference_"
+# Figures of data drift, and what heads their columns.
+_DRIFT = {
+    "psi": "PSI", "level": "level", "unseen": "unseen", "ks": "KS", "jensen_shannon": "JS",
+    "wasserstein": "W1",
+}  # fmt: skip
 
 
 def outcome_tables(outcome: Outcome) -> RenderableType:
@@ -69,17 +75,23 @@ def _model(report: Json) -> Table:
 
 
 def _predictions(predict: Json) -> Table:
-    table = _table("Predictions", "what", "figure")
-    table.add_row("predictions written", f"{predict['rows']:,}")
-    for name, figure in predict["concept_drift"].items():
-        table.add_row(f"concept drift: {name.replace('_', ' ')}", _figure(figure))
+    """Return predictions written, and concept drift: errors at training beside those now."""
+    concept = predict["concept_drift"]
+    table = _table("Predictions and concept drift", "figure", "at training", "this month")
+    table.add_row("predictions written", "", _figure(predict["rows"]))
+    then = {n.removeprefix(_THEN): v for n, v in concept.items() if n.startswith(_THEN)}
+    for name, value in concept.items():
+        if not name.startswith(_THEN):
+            before = _figure(then[name]) if name in then else ""
+            table.add_row(name.replace("_", " "), before, _figure(value))
     return _signed(table, predict["uri"], predict["run"])
 
 
 def _drift(drift: Mapping[str, Json]) -> Table:
-    """Return one row a feature, one column a figure that any feature has."""
-    figures = list(dict.fromkeys(name for feature in drift.values() for name in feature))
-    table = _table("Data drift", "feature", *(name.replace("_", " ") for name in figures))
+    """Return one row a feature, and a column for each figure that any feature has."""
+    there = {name for feature in drift.values() for name in feature}
+    figures = [name for name in _DRIFT if name in there]
+    table = _table("Data drift", "feature", *(_DRIFT[name] for name in figures))
     for feature, found in drift.items():
         table.add_row(feature, *(_figure(found[f]) if f in found else "" for f in figures))
     return table
@@ -87,7 +99,7 @@ def _drift(drift: Mapping[str, Json]) -> Table:
 
 def _figure(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -1,0 +1,256 @@
+"""A whole stack with a real Airflow."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from embedded import flows_env, postgres, processes
+from embedded.airflow_api import AirflowApi
+from embedded.environment import base_environment
+from embedded.errors import StackError
+from embedded.stack import Stack
+from embedded.state import State
+
+from .servers import listening
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+
+SERVERS = {
+    "api-server", "scheduler", "dag-processor", "triggerer", "airflow-parent", "s3", "postgres"
+}  # fmt: skip
+
+
+def command(verb: str, state: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "embedded.cli", verb, "--state", str(state), *more]
+
+
+def run(*words: str) -> tuple[int, str]:
+    done = subprocess.run(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        timeout=600, env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+def pids(stack: Stack) -> dict[str, int]:
+    return {name: info["pid"] for name, info in stack.status()["servers"].items()}
+
+
+@pytest.fixture
+def api(stack: Stack) -> AirflowApi:
+    return AirflowApi(stack.airflow_url, *stack.airflow_login)
+
+
+def test_a_second_up_changes_nothing(stack: Stack) -> None:
+    before = pids(stack)
+
+    code, text = run(*command("up", stack.state.root))
+
+    assert code == 0, text
+    assert "is up already: nothing to do" in text
+    assert stack.airflow_url in text
+    assert pids(stack) == before
+
+
+def test_the_status_shows_servers_addresses_and_login(stack: Stack) -> None:
+    code, text = run(*command("status", stack.state.root, "--json"))
+
+    found = json.loads(text)
+    assert code == 0
+    assert {name: info["state"] for name, info in found["servers"].items()} == dict.fromkeys(
+        SERVERS, "ready"
+    )
+    assert found["airflow"]["url"] == stack.airflow_url
+    assert (found["airflow"]["username"], found["airflow"]["password"]) == stack.airflow_login
+
+
+def test_nothing_listens_beyond_this_machine(stack: Stack) -> None:
+    addresses = listening(process.pid for process in processes.marked(stack.state.root))
+
+    assert addresses == {"127.0.0.1"}
+
+
+def test_airflow_takes_the_login_and_no_other(stack: Stack, api: AirflowApi) -> None:
+    assert api.dag("no_such_dag") is None
+    for password in ("admin", "guess"):
+        wrong = AirflowApi(stack.airflow_url, stack.airflow_login[0], password)
+        with pytest.raises(StackError, match="refused the login of 'admin': 401"):
+            wrong.dag("no_such_dag")
+    answer = httpx.get(f"{stack.airflow_url}/api/v2/dags", trust_env=False)
+    assert answer.status_code == httpx.codes.UNAUTHORIZED
+
+
+def test_a_command_runs_with_the_stacks_environment_and_the_flows_python(stack: Stack) -> None:
+    show = "import json, os, sys; print(json.dumps([sys.prefix, dict(os.environ)]))"
+
+    code, text = run(*command("exec", stack.state.root, "--", "python", "-c", show))
+
+    prefix, env = json.loads(text)
+    assert code == 0
+    assert prefix == str(stack.state.flows_env)
+    assert stack.step_environment().items() <= env.items()
+    assert run(*command("exec", stack.state.root, "--", "sh", "-c", "exit 7"))[0] == 7
+
+
+def test_steps_get_no_login(stack: Stack) -> None:
+    _, password = stack.airflow_login
+
+    assert password in stack.environment().values()
+    assert password not in stack.step_environment().values()
+    for process in processes.marked(stack.state.root):
+        assert password not in process.environ().values()
+
+
+def test_secrets_are_in_no_log(stack: Stack) -> None:
+    drawn = stack.state.credentials()
+    secrets = [
+        drawn["airflow"]["password"],
+        *drawn["airflow_secrets"].values(),
+        *drawn["postgres"].values(),
+        drawn["s3"]["secret_access_key"],
+        *drawn["s3"]["jwt_keys"],
+    ]
+    logs = [*stack.logs_folder.glob("*.log"), *stack.state.folder("airflow").rglob("*.log")]
+    logs.append(stack.state.root / "stack.json")
+
+    assert len(logs) > len(SERVERS)
+    for log in logs:
+        text = log.read_text(errors="replace")
+        assert not [secret for secret in secrets if secret in text], log
+
+
+@pytest.mark.parametrize("name", ["triggerer", "s3"])
+def test_a_crashed_server_is_reported_by_name_and_started_again_by_up(
+    stack: Stack, name: str
+) -> None:
+    before = pids(stack)
+    os.kill(before[name], signal.SIGKILL)
+    until(lambda: stack.failures() != [], "the crash was not noticed")
+
+    code, text = run(*command("status", stack.state.root))
+
+    assert code == 1
+    assert (
+        f"{name} ended: killed by SIGKILL (signal 9). The end of {stack.state.log(name)}:" in text
+    )
+    last = stack.state.log(name).read_text(errors="replace").splitlines()[-1].strip()
+    assert last[:80] in text
+
+    code, text = run(*command("up", stack.state.root))
+
+    assert code == 0, text
+    after = pids(stack)
+    assert after[name] != before[name]
+    assert {n: p for n, p in after.items() if n != name} == {
+        n: p for n, p in before.items() if n != name
+    }
+    assert stack.failures() == []
+
+
+def test_a_hanging_server_is_reported_and_not_replaced(stack: Stack) -> None:
+    pid = pids(stack)["s3"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until(
+            lambda: stack.status()["servers"]["s3"]["state"] == "unhealthy",
+            "nobody noticed that s3 hangs", within=180,
+        )  # fmt: skip
+        assert run(*command("status", stack.state.root))[0] == 1
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: stack.status()["servers"]["s3"]["state"] == "ready", "s3 did not recover")
+    assert pids(stack)["s3"] == pid
+
+
+def test_the_death_of_the_parent_takes_airflow_along_and_up_brings_it_back(stack: Stack) -> None:
+    before = pids(stack)
+    family = processes.tree(before["airflow-parent"])
+    os.kill(before["airflow-parent"], signal.SIGKILL)
+
+    until(lambda: len(stack.failures()) == 5, "not all of Airflow was reported")
+    until(lambda: not any(alive(p) for p in family), "a child outlived the parent")
+    code, text = run(*command("up", stack.state.root))
+
+    assert code == 0, text
+    assert pids(stack)["postgres"] == before["postgres"]
+
+
+def test_another_stack_as_another_user_beside_it(stack: Stack, other: Path) -> None:
+    """An ordinary user, where this is root: brings one up, kills its supervisor, takes it down."""
+    user = _as_ordinary_user()
+    mine = pids(stack)
+
+    code, text = run(*user, *command("up", other))
+
+    assert code == 0, text
+    second = Stack(other)
+    assert not set(second.state.read()["ports"].values()) & set(
+        stack.state.read()["ports"].values()
+    )
+    members = processes.marked(other)
+    if user:
+        assert {process.uids().effective for process in members} == {_user_id()}
+    assert AirflowApi(second.airflow_url, *second.airflow_login).dag("none") is None
+
+    code, text = run(*user, *command("down", other))
+
+    assert (code, text.splitlines()[-1]) == (0, "stopped")
+    assert processes.marked(other) == []
+    assert not [process for process in members if alive(process)]
+    assert pids(stack) == mine
+    assert run(*command("status", stack.state.root))[0] == 0
+
+
+@pytest.fixture
+def other(stack: Stack, tmp_path: Path) -> Iterator[Path]:
+    """A state directory of the ordinary user's, with the flows' environment made already."""
+    root = tmp_path / "other"
+    state = State.at(root)
+    state.create()
+    if os.geteuid() == 0:
+        # The user has no cache of packages: share the environment instead of downloading it.
+        workspace = flows_env.workspace()
+        process = flows_env.start_sync(state, workspace, base_environment(state))
+        flows_env.finish_sync(state, workspace, process.wait(300))
+        for path in (root, *root.iterdir()):
+            shutil.chown(path, _user_id(), _user_id())
+        for folder in tmp_path.parents:
+            if folder.stat().st_uid == 0 and str(folder).startswith("/tmp/pytest-"):
+                folder.chmod(folder.stat().st_mode | 0o011)
+        tmp_path.chmod(0o711)
+    yield root
+    left = processes.marked(root)
+    processes.end(left)
+    assert left == []
+
+
+def _user_id() -> int:
+    return postgres._other_user()[0] if os.geteuid() == 0 else os.geteuid()
+
+
+def _as_ordinary_user() -> list[str]:
+    """The words before a command that run it as nobody; none where this is an ordinary user.
+
+    Nobody may pass through directories, as this Python and checkout may lie below /root.
+    """
+    return postgres._as_other_user()
+
+
+def alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def until(condition: Callable[[], bool], otherwise: str, within: float = 60) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.1)
