@@ -9,12 +9,14 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 
 _NAME = "_metaflow_airflow_runtime"
 
 
-def _import_folder(folder: Path) -> None:
-    """Make the folder importable as a package of a name of its own."""
+def import_main() -> ModuleType:
+    """The launcher's program, with this folder as a package of a name of its own."""
+    folder = Path(__file__).resolve().parent
     spec = importlib.util.spec_from_file_location(
         _NAME, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
@@ -23,12 +25,11 @@ def _import_folder(folder: Path) -> None:
     package = importlib.util.module_from_spec(spec)
     sys.modules[_NAME] = package
     spec.loader.exec_module(package)
+    return importlib.import_module(f"{_NAME}.main")
 
 
 if __name__ == "__main__":
-    here = Path(__file__).resolve().parent
     # Python puts the script's folder first; its `task` and `process` are not the flow's.
-    if sys.path and Path(sys.path[0]).resolve() == here:
+    if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
         del sys.path[0]
-    _import_folder(here)
-    sys.exit(importlib.import_module(f"{_NAME}.main").main(sys.argv[1:]))
+    sys.exit(import_main().main(sys.argv[1:]))

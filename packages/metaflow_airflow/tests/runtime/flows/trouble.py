@@ -1,5 +1,6 @@
 """A step that does what $TROUBLE says."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -107,6 +108,7 @@ class TroubleFlow(FlowSpec):  # type: ignore[misc, unused-ignore]
         self.main_file = sys.modules["__main__"].__file__
         self.argv0 = sys.argv[0]
         self.path = list(sys.path)
+        self.bridge = importlib.import_module("metaflow_airflow").__file__
         self.cwd = str(Path.cwd())
         self.next(self.end)
 
