@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import compileall
 import dataclasses
 import fcntl
 import hashlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -146,6 +148,37 @@ def test_old_packages_are_removed_unless_a_step_uses_them(task: StepTask, host: 
     assert (host / "code" / task.code_sha).exists()
 
 
+def test_installed_modules_are_not_compiled_again(tmp_path: Path) -> None:
+    """Only where their sources are the same, byte for byte."""
+    code, installed = tmp_path / "code", tmp_path / "installed"
+    for folder in (code, installed):
+        (folder / "thing" / "deep").mkdir(parents=True)
+        (folder / "thing" / "__init__.py").write_text("value = 1")
+        (folder / "thing" / "deep" / "other.py").write_text("value = 1")
+    (code / "thing" / "deep" / "other.py").write_text("value = 2")
+    (code / "only_here").mkdir()
+    compileall.compile_dir(installed, quiet=1)
+    script = (
+        "import sys; from pathlib import Path\n"
+        "sys.path.insert(0, sys.argv[2])\n"
+        "from metaflow_airflow.runtime.compiled import adopt_compiled\n"
+        "print(adopt_compiled(Path(sys.argv[1])))\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "import thing, thing.deep.other\n"
+        "print(thing.__cached__, thing.value, thing.deep.other.value)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-v", "-c", script, str(code), str(installed)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    cached = importlib.util.cache_from_source(str(code / "thing" / "__init__.py"))
+    assert done.stdout.splitlines() == ["1", f"{cached} 1 2"]
+    assert f"matches {code}/thing/__init__.py" in done.stderr
+    assert f"matches {code}/thing/deep/other.py" not in done.stderr
+
+
 def test_a_package_that_is_not_the_deployed_one(task: StepTask, host: Path) -> None:
     with Path(task.code_url).open("ab") as file:
         file.write(b"more")
@@ -158,7 +191,7 @@ def test_a_package_that_is_not_the_deployed_one(task: StepTask, host: Path) -> N
 
 def test_a_package_that_is_no_archive(task: StepTask, host: Path) -> None:
     Path(task.code_url).write_text("nothing")
-    with pytest.raises(LaunchError, match="cannot be unpacked"):
+    with pytest.raises(LaunchError, match="cannot be unpacked into .*not in gzip format"):
         _prepare(dataclasses.replace(task, code_sha=""), host)
     metadata = json.dumps({"archive_format": "zip"})
     with pytest.raises(LaunchError, match="packed as 'zip'"):
