@@ -191,7 +191,7 @@ def test_a_package_that_is_not_the_deployed_one(task: StepTask, host: Path) -> N
 
 def test_a_package_that_is_no_archive(task: StepTask, host: Path) -> None:
     Path(task.code_url).write_text("nothing")
-    with pytest.raises(LaunchError, match="cannot be unpacked into .*not in gzip format"):
+    with pytest.raises(LaunchError, match=r"cannot be unpacked into .*not in gzip format"):
         _prepare(dataclasses.replace(task, code_sha=""), host)
     metadata = json.dumps({"archive_format": "zip"})
     with pytest.raises(LaunchError, match="packed as 'zip'"):
