@@ -60,6 +60,8 @@ def stack_environment(state: State, ports: Mapping[str, int], credentials: Json)
         "METAFLOW_USER": _user(),
         "METAFLOW_AIRFLOW_DAGS_FOLDER": str(state.folder("dags")),
         "METAFLOW_AIRFLOW_PYTHON": str(state.flows_python),
+        # Not the temporary directory that all stacks of a user share.
+        "METAFLOW_AIRFLOW_TMPDIR": str(state.folder("tmp")),
         "METAFLOW_AIRFLOW_REST_API_URL": f"http://{HOST}:{ports['airflow']}",
         "TRIP_DATA_ROOT": "s3://trip-data",
     }

@@ -133,6 +133,9 @@ class S3(Server):
             f"-admin.port={port['admin']}", f"-admin.port.grpc={port['admin_grpc']}",
             "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false",
             "-master.telemetry=false", "-s3.iam=false", "-s3.autoCreateBucket=false",
+            # What its master remembers keeps the volumes from reporting to it: every third start
+            # could store nothing for 5 to 15 s. It learns the same from the volumes.
+            "-master.resumeState=false",
             "-master.volumeSizeLimitMB=256", "-volume.preStopSeconds=0",
             f"-s3.config={self.data / 'identities.json'}",
         ]  # fmt: skip

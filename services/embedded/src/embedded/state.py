@@ -18,7 +18,7 @@ from airflow_service.settings import new_secrets
 from embedded.errors import StackError
 
 Json = dict[str, Any]
-FOLDERS = ("logs", "airflow", "dags", "metaflow", "metaflow-home", "envs", "postgres", "s3")
+FOLDERS = ("logs", "airflow", "dags", "metaflow", "metaflow-home", "envs", "postgres", "s3", "tmp")
 
 
 @dataclass(frozen=True)
