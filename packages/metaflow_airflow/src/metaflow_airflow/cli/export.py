@@ -68,6 +68,13 @@ class Export:
                 f"Datastore *{datastore}* is not seen by Airflow's workers. Export with "
                 f"--datastore={'|'.join(_SHARED_DATASTORES)} (and its METAFLOW_DATASTORE_SYSROOT)."
             )
+        environment = self.obj.environment.TYPE
+        if environment != "local":
+            raise BridgeError(
+                f"--environment={environment} is not supported on Airflow yet: steps run in the "
+                "Python that METAFLOW_AIRFLOW_PYTHON names on the worker. Install what the flow "
+                "needs there, and export without --environment."
+            )
         self.read()
 
     def read(self) -> None:
