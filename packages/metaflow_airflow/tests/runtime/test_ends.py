@@ -2,107 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import pytest
-from metaflow_airflow.runtime.guard import TOKEN_VARIABLE
-from metaflow_airflow.runtime.process import StepProcess, StepStartError
 from metaflow_airflow.runtime.task import StepResult
 
+from .running import gone, start_step
 from .support import LauncherRun, Platform
 from .waiting import wait_for
-
-
-@dataclass
-class Running:
-    """A step that runs in a thread of its own."""
-
-    run: LauncherRun
-    process: StepProcess
-    thread: threading.Thread
-    results: list[StepResult] = field(default_factory=list)
-    pids: list[int] = field(default_factory=list)
-
-    @property
-    def launcher(self) -> psutil.Process:
-        assert self.process.pid is not None
-        return psutil.Process(self.process.pid)
-
-    def result(self) -> StepResult:
-        """Waits for the end."""
-        wait_for(lambda: not self.thread.is_alive(), "the end of run()", 60)
-        return self.results[0]
-
-
-@pytest.fixture
-def fresh(platform: Platform) -> LauncherRun:
-    """A run of which nothing has run yet."""
-    return LauncherRun(platform, "TroubleFlow", "trouble.py")
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(platform: Platform) -> Iterator[None]:
-    """No process, thread or descriptor more than before."""
-    threads, descriptors, children = threading.active_count(), _descriptors(), _children()
-    yield
-    marked = lambda: _marked(platform.directory)  # noqa: E731
-    wait_for(lambda: not marked(), f"the end of all processes of steps: {marked()}", 10)
-    wait_for(lambda: not _children() - children, "no child left, zombies counted", 10)
-    assert threading.active_count() <= threads
-    assert _descriptors() <= descriptors
-
-
-def _descriptors() -> int:
-    return int(psutil.Process().num_fds())
-
-
-def _children() -> set[int]:
-    return {child.pid for child in psutil.Process().children()}
-
-
-def _marked(directory: Path) -> list[str]:
-    """Processes that carry the mark of a step of this test session."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            # Others run steps on this host too.
-            if TOKEN_VARIABLE in process.environ() and str(directory) in str(process.environ()):
-                found.append(" ".join(process.cmdline()))
-    return found
-
-
-def _start(run: LauncherRun, trouble: str, tmp_path: Path, *, grace: float = 10) -> Running:
-    """Start a step and wait until it says that it runs."""
-    started = tmp_path / "started"
-    task = run.task("start", env={"TROUBLE": trouble, "STARTED": str(started)})
-    process = run.process(task, grace=grace)
-    running = Running(run, process, threading.Thread())
-    running.thread = threading.Thread(target=lambda: running.results.append(process.run()))
-    running.thread.start()
-    wait_for(lambda: started.exists() and started.read_text(), f"the start of {run.text()}")
-    running.pids = [int(pid) for pid in started.read_text().split()]
-    return running
-
-
-def _gone(pids: list[int]) -> bool:
-    """Whether none of them runs; init takes its time to reap what it inherits."""
-    for pid in pids:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                return False
-    return True
 
 
 def test_a_failure_says_the_steps_last_error(platform: Platform, fresh: LauncherRun) -> None:
@@ -130,7 +45,7 @@ def test_a_step_killed_by_somebody(platform: Platform, fresh: LauncherRun) -> No
 def test_terminate_asks_the_step_first(
     platform: Platform, fresh: LauncherRun, tmp_path: Path
 ) -> None:
-    running = _start(fresh, "polite", tmp_path)
+    running = start_step(fresh, "polite", tmp_path)
     running.process.terminate()
     result = running.result()
     assert result.reason == "killed by SIGTERM: asked to end by SIGTERM"
@@ -144,12 +59,12 @@ def test_terminate_asks_the_step_first(
 def test_terminate_kills_a_step_that_does_not_listen(
     platform: Platform, fresh: LauncherRun, tmp_path: Path
 ) -> None:
-    running = _start(fresh, "deaf", tmp_path, grace=1)
+    running = start_step(fresh, "deaf", tmp_path, grace=1)
     begun = time.monotonic()
     running.process.terminate()
     assert running.result().killed_by == signal.SIGTERM
     assert 1 <= time.monotonic() - begun < 15
-    assert _gone(running.pids)
+    assert gone(running.pids)
     _, stderr = platform.streams(fresh.spec("start"))
     assert "did not end within 1 s: killing it" in stderr
 
@@ -159,20 +74,20 @@ def test_what_a_step_leaves_behind_is_ended(
     fresh: LauncherRun, tmp_path: Path, trouble: str
 ) -> None:
     """In its process group, in sessions of their own, forked or started."""
-    running = _start(fresh, trouble, tmp_path)
+    running = start_step(fresh, trouble, tmp_path)
     assert len(running.pids) == 4
     if trouble == "children_and_sleep":
         running.process.terminate()
     assert running.result().ok == (trouble == "children")
-    assert _gone(running.pids)
+    assert gone(running.pids)
 
 
 def test_a_launcher_that_is_killed_takes_its_step_along(fresh: LauncherRun, tmp_path: Path) -> None:
-    running = _start(fresh, "children_and_sleep", tmp_path)
+    running = start_step(fresh, "children_and_sleep", tmp_path)
     running.launcher.kill()
     result = running.result()
     assert result.reason == ("killed by SIGKILL: the launcher of the step was killed by SIGKILL")
-    assert _gone(running.pids)
+    assert gone(running.pids)
     host = Path(fresh.platform.environment["METAFLOW_AIRFLOW_TMPDIR"])
     assert not list(host.glob("metaflow-airflow-*/step-*"))
     fresh.succeed("start", attempt=1)
@@ -201,7 +116,7 @@ def test_a_worker_that_is_killed_takes_its_step_along(
     finally:
         worker.kill()
         worker.wait()
-    wait_for(lambda: _gone(pids), "the end of the step", 20)
+    wait_for(lambda: gone(pids), "the end of the step", 20)
     wait_for(lambda: not launcher.is_running(), "the end of the launcher", 30)
     _, stderr = platform.streams(fresh.spec("start"))
     assert "the Airflow worker died: ending the step" in stderr
@@ -234,91 +149,10 @@ def test_a_worker_that_dies_before_the_step_starts(
             wait_for(lambda: not launcher.is_running(), "the end of the launcher", 20)
 
 
-def test_an_exception_of_the_caller_ends_the_step(fresh: LauncherRun, tmp_path: Path) -> None:
-    started = tmp_path / "started"
-    task = fresh.task("start", env={"TROUBLE": "sleep", "STARTED": str(started)})
-
-    def raise_at_sleep(stream: str, line: str) -> None:
-        if line == "sleeping":
-            raise RuntimeError("the log is full")
-
-    process = fresh.process(task, raise_at_sleep)
-    with pytest.raises(RuntimeError, match="the log is full"):
-        process.run()
-    assert _gone([int(started.read_text())])
-
-
-class AlarmError(BaseException):
-    """As Airflow's timeout: raised by a signal handler."""
-
-
-def test_a_timeout_of_the_caller_ends_the_step(
-    platform: Platform, fresh: LauncherRun, tmp_path: Path
-) -> None:
-    started = tmp_path / "started"
-    task = fresh.task("start", env={"TROUBLE": "sleep", "STARTED": str(started)})
-
-    def alarm(number: int, frame: object) -> None:
-        raise AlarmError
-
-    def ring() -> None:
-        wait_for(lambda: started.exists() and started.read_text(), "the start of the step")
-        os.kill(os.getpid(), signal.SIGUSR1)
-
-    before = signal.signal(signal.SIGUSR1, alarm)
-    ringer = threading.Thread(target=ring)
-    try:
-        ringer.start()
-        with pytest.raises(AlarmError):
-            fresh.process(task).run()
-    finally:
-        ringer.join()
-        signal.signal(signal.SIGUSR1, before)
-    assert _gone([int(started.read_text())])
-    assert "asked to end by SIGTERM" in fresh.text("stderr")
-    assert "sleeping" in platform.streams(fresh.spec("start"))[0]
-
-
-def test_terminate_from_a_signal_handler_in_runs_own_thread(
-    fresh: LauncherRun, tmp_path: Path
-) -> None:
-    """As Airflow's on_kill."""
-    started = tmp_path / "started"
-    process = fresh.process(fresh.task("start", env={"TROUBLE": "sleep", "STARTED": str(started)}))
-
-    def ring() -> None:
-        wait_for(lambda: started.exists() and started.read_text(), "the start of the step")
-        os.kill(os.getpid(), signal.SIGUSR1)
-
-    before = signal.signal(signal.SIGUSR1, lambda number, frame: process.terminate())
-    ringer = threading.Thread(target=ring)
-    try:
-        ringer.start()
-        result = process.run()
-    finally:
-        ringer.join()
-        signal.signal(signal.SIGUSR1, before)
-    assert result.killed_by == signal.SIGTERM
-    assert _gone([int(started.read_text())])
-    assert "asked to end by SIGTERM" in fresh.text("stderr")
-
-
-def test_terminate_before_the_start(fresh: LauncherRun) -> None:
-    process = fresh.process(fresh.task("start"))
-    process.terminate()
-    assert not process.run().ok
-
-
-def test_a_python_that_is_not_there(fresh: LauncherRun) -> None:
-    process = StepProcess(fresh.task("start"), python="/no/python", on_line=print, environ={})
-    with pytest.raises(StepStartError, match=r"/no/python.*METAFLOW_AIRFLOW_PYTHON"):
-        process.run()
-
-
 def test_two_launchers_of_a_task_do_not_run_it_at_the_same_time(
     platform: Platform, fresh: LauncherRun, tmp_path: Path
 ) -> None:
-    running = _start(fresh, "sleep", tmp_path)
+    running = start_step(fresh, "sleep", tmp_path)
     second = LauncherRun(platform, fresh.flow, fresh.script, run_id=fresh.run_id)
     process = second.process(second.task("start", attempt=1))
     results: list[StepResult] = []

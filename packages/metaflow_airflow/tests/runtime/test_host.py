@@ -1,30 +1,19 @@
-"""What launchers share on a host: folder, locks, code packages."""
+"""What launchers share on a host: a folder and locks; what they need of it."""
 
 from __future__ import annotations
 
-import compileall
 import dataclasses
-import fcntl
-import hashlib
-import importlib.util
 import json
 import os
 import subprocess
 import sys
-import tarfile
-import time
 from pathlib import Path
 
 import pytest
-from metaflow_airflow.runtime import package
-from metaflow_airflow.runtime.download import download
-from metaflow_airflow.runtime.failures import BusyError, LaunchError, UnavailableError
+from metaflow_airflow.runtime.failures import BusyError, LaunchError
 from metaflow_airflow.runtime.host import TaskLock, host_directory
-from metaflow_airflow.runtime.package import prepare_code
 from metaflow_airflow.runtime.process import LAUNCHER
-from metaflow_airflow.runtime.task import StepTask
 
-from .support import Platform
 from .test_task import TASK
 
 Said = list[str]
@@ -35,29 +24,6 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own."""
     monkeypatch.setenv("METAFLOW_AIRFLOW_TMPDIR", str(tmp_path))
     return host_directory()
-
-
-@pytest.fixture
-def task(tmp_path: Path) -> StepTask:
-    """A task whose code package is a file."""
-    source = tmp_path / "source"
-    (source / ".mf_code" / "metaflow").mkdir(parents=True)
-    (source / ".mf_code" / "metaflow" / "__init__.py").write_text("")
-    (source / ".mf_meta").mkdir()
-    (source / ".mf_meta" / "INFO").write_text("{}")
-    (source / "f.py").write_text("print('flow')")
-    archive = tmp_path / "package.tgz"
-    with tarfile.open(archive, "w:gz") as opened:
-        opened.add(source, arcname=".")
-    sha = hashlib.sha1(archive.read_bytes(), usedforsecurity=False).hexdigest()
-    return dataclasses.replace(TASK, datastore="local", code_url=str(archive), code_sha=sha)
-
-
-def _prepare(task: StepTask, host: Path, name: str = "work") -> tuple[Path, Said]:
-    work = host / name
-    work.mkdir()
-    said: Said = []
-    return prepare_code(task, host, work, said.append), said
 
 
 def test_the_folder_is_the_users_own(host: Path) -> None:
@@ -107,168 +73,6 @@ def test_the_lock_of_the_dead_is_free(host: Path) -> None:
     lock = TaskLock(host, TASK)
     lock.acquire(0, pytest.fail)
     lock.release()
-
-
-def test_a_package_is_unpacked_once_and_shared(task: StepTask, host: Path) -> None:
-    first, _ = _prepare(task, host, "one")
-    Path(task.code_url).unlink()
-    second, said = _prepare(task, host, "two")
-    assert said == []
-    for root in (first, second):
-        assert sorted(each.name for each in root.iterdir()) == [".mf_code", ".mf_meta", "f.py"]
-        assert (root / ".mf_code").is_symlink()
-    (first / "f.py").write_text("changed by the step")
-    (first / ".mf_meta" / "INFO").unlink()
-    assert (second / "f.py").read_text() == "print('flow')"
-    assert (second / ".mf_meta" / "INFO").exists()
-
-
-def test_a_shared_copy_that_lost_a_file_is_made_anew(task: StepTask, host: Path) -> None:
-    _prepare(task, host, "one")
-    lost = host / "code" / task.code_sha / "files" / ".mf_code" / "metaflow" / "__init__.py"
-    lost.unlink()
-    root, _ = _prepare(task, host, "two")
-    assert (root / ".mf_code" / "metaflow" / "__init__.py").exists()
-    assert not list((host / "code").glob(".new-*"))
-
-
-def test_old_packages_are_removed_unless_a_step_uses_them(task: StepTask, host: Path) -> None:
-    _prepare(task, host, "one")
-    used, unused = host / "code" / ("1" * 40), host / "code" / ("2" * 40)
-    long_ago = time.time() - package.KEEP_SECONDS - 60
-    for entry in (used, unused):
-        entry.mkdir()
-        os.utime(entry, (long_ago, long_ago))
-    with (host / "code" / f"{used.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        again = dataclasses.replace(task, code_sha="")
-        _prepare(again, host, "two")
-    assert used.exists()
-    assert not unused.exists()
-    assert (host / "code" / task.code_sha).exists()
-
-
-def test_installed_modules_are_not_compiled_again(tmp_path: Path) -> None:
-    """Only where their sources are the same, byte for byte."""
-    code, installed = tmp_path / "code", tmp_path / "installed"
-    for folder in (code, installed):
-        (folder / "thing" / "deep").mkdir(parents=True)
-        (folder / "thing" / "__init__.py").write_text("value = 1")
-        (folder / "thing" / "deep" / "other.py").write_text("value = 1")
-    (code / "thing" / "deep" / "other.py").write_text("value = 2")
-    (code / "only_here").mkdir()
-    compileall.compile_dir(installed, quiet=1)
-    script = (
-        "import sys; from pathlib import Path\n"
-        "sys.path.insert(0, sys.argv[2])\n"
-        "from metaflow_airflow.runtime.compiled import adopt_compiled\n"
-        "print(adopt_compiled(Path(sys.argv[1])))\n"
-        "sys.path.insert(0, sys.argv[1])\n"
-        "import thing, thing.deep.other\n"
-        "print(thing.__cached__, thing.value, thing.deep.other.value)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-B", "-v", "-c", script, str(code), str(installed)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    cached = importlib.util.cache_from_source(str(code / "thing" / "__init__.py"))
-    assert done.stdout.splitlines() == ["1", f"{cached} 1 2"]
-    assert f"matches {code}/thing/__init__.py" in done.stderr
-    assert f"matches {code}/thing/deep/other.py" not in done.stderr
-
-
-def test_a_package_that_is_not_the_deployed_one(task: StepTask, host: Path) -> None:
-    with Path(task.code_url).open("ab") as file:
-        file.write(b"more")
-    with pytest.raises(
-        LaunchError, match=r"has the hash [0-9a-f]{40}, not .*Deploy the flow again"
-    ):
-        _prepare(task, host)
-    assert not list((host / "code").glob("*/files"))
-
-
-def test_a_package_that_is_no_archive(task: StepTask, host: Path) -> None:
-    Path(task.code_url).write_text("nothing")
-    with pytest.raises(LaunchError, match=r"cannot be unpacked into .*not in gzip format"):
-        _prepare(dataclasses.replace(task, code_sha=""), host)
-    metadata = json.dumps({"archive_format": "zip"})
-    with pytest.raises(LaunchError, match="packed as 'zip'"):
-        _prepare(dataclasses.replace(task, code_sha="", code_metadata=metadata), host, "two")
-
-
-def test_a_datastore_that_does_not_answer_is_asked_again(
-    task: StepTask, host: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tries = []
-
-    def unreachable(*_: object) -> None:
-        tries.append(1)
-        raise UnavailableError("S3 at http://nowhere cannot be reached.")
-
-    monkeypatch.setattr(package, "_RETRY_SECONDS", (0, 0))
-    monkeypatch.setattr(package, "download", unreachable)
-    work = host / "work"
-    work.mkdir()
-    said: Said = []
-    with pytest.raises(UnavailableError):
-        prepare_code(task, host, work, said.append)
-    assert len(tries) == 3
-    assert said == ["S3 at http://nowhere cannot be reached. Trying again in 0 s."] * 2
-
-
-@pytest.mark.parametrize(
-    ("change", "key", "raised", "said"),
-    [
-        ({}, "metaflow/none", LaunchError, "There is no code package s3://.*none.*Deploy"),
-        ({"bucket": "no-such"}, "x", LaunchError, "has no bucket 'no-such'"),
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "ready", LaunchError, "refuses.*credentials"),
-        (
-            {"METAFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9"},
-            "ready",
-            UnavailableError,
-            "S3 at http://127.0.0.1:9 cannot be reached",
-        ),
-    ],
-)
-def test_what_s3_does_not_give(
-    platform: Platform,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    change: dict[str, str],
-    key: str,
-    raised: type[LaunchError],
-    said: str,
-) -> None:
-    change = dict(change)
-    bucket = change.pop("bucket", platform.server.bucket)
-    for name, value in {**platform.server.environment, **change}.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(raised, match=said):
-        download("s3", f"s3://{bucket}/{key}", tmp_path / "file")
-
-
-def test_s3_gives_a_file(
-    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in platform.server.environment.items():
-        monkeypatch.setenv(name, value)
-    download("s3", f"s3://{platform.server.bucket}/ready", tmp_path / "file")
-    assert (tmp_path / "file").read_bytes() == b"ready"
-
-
-@pytest.mark.parametrize(
-    ("datastore", "url", "said"),
-    [
-        ("tape", "tape://1", "datastore of type 'tape'; a launcher reads s3, gs, azure, local"),
-        ("local", "/no/package", "cannot be read on this host: No such file"),
-        ("azure", "container/blob", "METAFLOW_AZURE_STORAGE_BLOB_SERVICE_ENDPOINT|has no azure"),
-    ],
-)
-def test_other_datastores(tmp_path: Path, datastore: str, url: str, said: str) -> None:
-    with pytest.raises(LaunchError, match=said):
-        download(datastore, url, tmp_path / "file")
 
 
 def test_the_launcher_needs_nothing_but_the_standard_library(tmp_path: Path) -> None:

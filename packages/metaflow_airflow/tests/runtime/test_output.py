@@ -6,18 +6,11 @@ import threading
 from pathlib import Path
 
 import psutil
-import pytest
 
 from .support import LauncherRun, Platform
 from .waiting import wait_for
 
 LINES = 300_000
-
-
-@pytest.fixture
-def fresh(platform: Platform) -> LauncherRun:
-    """A run of which nothing has run yet."""
-    return LauncherRun(platform, "TroubleFlow", "trouble.py")
 
 
 def test_metaflow_finds_the_log_while_the_step_runs(
