@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-# Metaflow's exit code of a step that says that another attempt would end the same way.
-_NO_RETRY = 202
+# Another attempt would end the same way: Metaflow's exit code for that, the launcher's for a
+# setting that is wrong.
+_NO_RETRY = (202, 78)
 
 
 class MetaflowStepOperator(BaseOperator):
@@ -78,7 +79,7 @@ class MetaflowStepOperator(BaseOperator):
         self.log.info("Metaflow task %s, attempt %d", task.pathspec, task.attempt)
         result = self.run_step(task, context)
         if not result.ok:
-            error = AirflowFailException if result.exit_code == _NO_RETRY else AirflowException
+            error = AirflowFailException if result.exit_code in _NO_RETRY else AirflowException
             raise error(f"Step {task.pathspec} failed: {result.reason}")
         reference = Reference(
             pathspec=task.pathspec,
