@@ -177,7 +177,9 @@ def _show_what_next(stack: Stack, console: Console, outcome: Outcome, *, kept: b
 
 def _own_command(stack: Stack) -> str:
     uv = os.environ.get("UV")
-    start = f"{os.path.relpath(uv)} run --package embedded stack" if uv else "stack"
+    if uv and Path(uv).is_relative_to(Path.cwd()):
+        uv = str(Path(uv).relative_to(Path.cwd()))
+    start = f"{uv} run --package embedded stack" if uv else "stack"
     default = stack.state.root == workspace() / ".embedded"
     return start if default else f"STACK_STATE={stack.state.root} {start}"
 

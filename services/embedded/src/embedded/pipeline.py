@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -132,20 +132,18 @@ def run(target: Target, options: Options, say: Say) -> Outcome:
     return outcome
 
 
-def wait_for_dags(target: Target, api: AirflowApi) -> None:
-    """Wait until Airflow has loaded all three DAGs as they are in their files now.
+def wait_for_dags(target: Target, api: AirflowApi, flows: Sequence[Flow] = FLOWS) -> None:
+    """Wait until Airflow has loaded the DAGs as they are in their files now.
 
     Raises StackError with the import error of the file, at once when Airflow reports one.
     """
-    wanted = {DATA_DAG: _newest(target.data_engineering_dags)} | {
-        flow.dag_id: (target.dags_folder / flow.dag_file).stat().st_mtime for flow in FLOWS
-    }
+    files = {DATA_DAG: _newest(target.data_engineering_dags)}
+    files |= {flow.dag_id: target.dags_folder / flow.dag_file for flow in flows}
+    since = {dag_id: file.stat().st_mtime for dag_id, file in files.items()}
     deadline = time.monotonic() + _DAGS_SECONDS
-    while True:
-        missing = [dag_id for dag_id, since in wanted.items() if not _is_loaded(api, dag_id, since)]
-        if not missing:
-            return
-        _check_imports(api, min(wanted.values()))
+    while missing := [dag_id for dag_id in since if not _is_loaded(api, dag_id, since[dag_id])]:
+        for dag_id in missing:
+            _check_import(api, files[dag_id].name, since[dag_id])
         for name, report in target.failures():
             raise StackError(f"{name}: {report}")
         if time.monotonic() > deadline:
@@ -163,20 +161,21 @@ def _is_loaded(api: AirflowApi, dag_id: str, since: float) -> bool:
     return datetime.fromisoformat(dag["last_parsed_time"]).timestamp() >= since
 
 
-def _check_imports(api: AirflowApi, since: float) -> None:
+def _check_import(api: AirflowApi, file: str, since: float) -> None:
     for error in api.import_errors():
-        if datetime.fromisoformat(error["timestamp"]).timestamp() >= since:
+        of_this_text = datetime.fromisoformat(error["timestamp"]).timestamp() >= since
+        if Path(error["filename"]).name == file and of_this_text:
             raise StackError(
                 f"Airflow cannot load the DAG file {error['filename']} "
                 f"(bundle {error['bundle_name']}):\n{error['stack_trace']}"
             )
 
 
-def _newest(folder: Path) -> float:
+def _newest(folder: Path) -> Path:
     files = list(folder.glob("*.py"))
     if not files:
         raise StackError(f"there is no DAG file in {folder}")
-    return max(path.stat().st_mtime for path in files)
+    return max(files, key=lambda path: path.stat().st_mtime)
 
 
 def _metaflow_run(runs: dict[str, Run], flow: Flow) -> str:
