@@ -1,0 +1,74 @@
+"""How the pipeline fails: by name, with the reason, soon. Its success is tested in tests/."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from embedded import processes
+from embedded.airflow_api import AirflowApi
+from embedded.errors import StackError
+from embedded.export import Flow
+from embedded.pipeline import wait_for_dags
+from embedded.stack import Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+
+
+def pipeline(state: Path, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "embedded.cli", "pipeline", "--state", str(state), *more],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+
+
+def test_a_missing_source_fails_the_task_that_reads_it_with_the_end_of_its_log(
+    stack: Stack, tmp_path: Path
+) -> None:
+    started = time.monotonic()
+
+    running = pipeline(stack.state.root, "--source", f"{tmp_path}/none.parquet")
+    text, _ = running.communicate(timeout=600)
+
+    assert running.returncode == 1
+    assert "data_engineering_dag failed in months" in text
+    end = text.partition("The end of the log of data_engineering_dag.months:")[2]
+    assert f"{tmp_path}/none.parquet" in end
+    assert time.monotonic() - started < 300
+    assert stack.is_running  # it was up before
+
+
+@pytest.fixture
+def broken(stack: Stack) -> Iterator[Flow]:
+    flow = Flow("broken_flow", "broken_flow")
+    file = stack.dags_folder / flow.dag_file
+    file.write_text("from airflow.sdk import DAG\nimport no_such_module\n")
+    yield flow
+    file.unlink()
+
+
+def test_a_dag_file_that_does_not_load_is_named_with_its_error(stack: Stack, broken: Flow) -> None:
+    api = AirflowApi(stack.airflow_url, *stack.airflow_login)
+
+    with pytest.raises(StackError) as caught:
+        wait_for_dags(stack, api, [broken])
+
+    assert "Airflow cannot load the DAG file broken_flow.py (bundle flows)" in str(caught.value)
+    assert "No module named 'no_such_module'" in str(caught.value)
+
+
+def test_an_interrupted_pipeline_stops_what_it_started(tmp_path: Path) -> None:
+    running = pipeline(tmp_path / "state", "--source", "generator", "--rows", "1000")
+    assert running.stdout
+    next(line for line in iter(running.stdout.readline, "") if "s3 " in line)
+
+    running.send_signal(signal.SIGINT)
+
+    text = running.stdout.read()
+    assert running.wait(60) == 130, text
+    assert processes.marked(tmp_path / "state") == []
