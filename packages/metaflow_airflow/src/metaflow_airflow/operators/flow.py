@@ -11,6 +11,7 @@ from airflow.sdk import TriggerRule, XComArg, task_group
 
 from metaflow_airflow import __version__
 from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.operators.attempt import StepDefinition
 from metaflow_airflow.operators.inputs import Upstream
 from metaflow_airflow.operators.items import MetaflowItemsOperator
 from metaflow_airflow.operators.process import MetaflowProcessOperator
@@ -151,12 +152,15 @@ class MetaflowFlow:
         )
         arguments: dict[str, Any] = {
             "task_id": name,
-            "flow": self.name,
-            "deployment": self._deployment,
-            "step": planned,
-            "upstream": upstream,
-            "depth": depth,
-            "may_skip": self._may_skip(after),
+            "definition": StepDefinition(
+                flow=self.name,
+                deployment=self._deployment,
+                step=planned,
+                upstream=upstream,
+                depth=depth,
+                may_skip=self._may_skip(after),
+                retries=retries,
+            ),
             "retries": retries,
             "retry_delay": timedelta(seconds=retry_delay),
             "trigger_rule": self._trigger_rule(after),
