@@ -79,18 +79,8 @@ def chosen_inputs(
     return [], f"{definition.step.name} was not chosen{picked}"
 
 
-def step_task(
-    definition: StepDefinition,
-    this: Try,
-    inputs: Sequence[Reference],
-    *,
-    known: Iterable[str] = (),
-) -> StepTask:
-    """The attempt of the Metaflow task that a try stands for.
-
-    Args:
-        known: variables that the place where it runs sets itself; they win over the deployment's.
-    """
+def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]) -> StepTask:
+    """The attempt of the Metaflow task that a try stands for."""
     deployment, step = definition.deployment, definition.step
     life = ids.life(
         try_number=this.try_number,
@@ -103,7 +93,6 @@ def step_task(
     if not definition.upstream:
         parameters = dict(this.params)
         init = Init(task_id=ids.parameters_task_id(parameters), parameters=parameters)
-    known = set(known)
     return StepTask(
         flow=definition.flow,
         script=deployment.script,
@@ -132,8 +121,8 @@ def step_task(
         init=init,
         owner=deployment.owner,
         production_token=deployment.production_token,
+        defaults=deployment.environment,
         env={
-            **{k: v for k, v in deployment.environment.items() if k not in known},
             **step.environment,
             "METAFLOW_AIRFLOW_DAG_ID": this.dag_id,
             "METAFLOW_AIRFLOW_DAG_RUN_ID": this.dag_run_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +68,7 @@ class MetaflowStepOperator(BaseOperator):
         inputs, why_not = chosen_inputs(self.definition, this.path, sources)
         if why_not:
             raise AirflowSkipException(why_not)
-        task = step_task(self.definition, this, inputs, known=os.environ)
+        task = step_task(self.definition, this, inputs)
         self.log.info("Metaflow task %s, attempt %d", task.pathspec, task.attempt)
         result = self.run_step(task, context)
         if not result.ok:

@@ -14,8 +14,9 @@ from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.operators.attempt import StepDefinition
 from metaflow_airflow.operators.inputs import Upstream
 from metaflow_airflow.operators.items import MetaflowItemsOperator
+from metaflow_airflow.operators.pod import MetaflowPodOperator, start_arguments
 from metaflow_airflow.operators.process import MetaflowProcessOperator
-from metaflow_airflow.plan.model import CODE_METADATA, Deployment, Items, PlannedStep
+from metaflow_airflow.plan.model import CODE_METADATA, Deployment, Items, PlannedStep, Pod
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -33,6 +34,7 @@ class _Task:
     depth: int
     switch: bool = False
     may_skip: bool = False
+    on_worker: bool = True
 
     @property
     def optional(self) -> bool:
@@ -55,6 +57,7 @@ class MetaflowFlow:
         owner: who deployed it. production_token: its production namespace.
         environment: variables for all steps; never secrets.
         pool: Airflow's pool for the steps.
+        kubernetes_conn_id: the Airflow connection to the cluster, for steps as pods.
         exported_by: version of the bridge that wrote the file.
 
     Raises:
@@ -76,6 +79,7 @@ class MetaflowFlow:
     production_token: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     pool: str | None = None
+    kubernetes_conn_id: str = "kubernetes_default"
     exported_by: str = __version__
     _tasks: dict[str, _Task] = field(default_factory=dict, init=False, repr=False)
     _body: tuple[str, XComArg] | None = field(default=None, init=False, repr=False)
@@ -119,6 +123,7 @@ class MetaflowFlow:
         timeout: int | None = None,
         decorators: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        pod: Pod | None = None,
     ) -> BaseOperator:
         """Add a step as a task.
 
@@ -130,6 +135,7 @@ class MetaflowFlow:
             retry_delay, timeout: seconds.
             decorators: decorators attached on the command line.
             environment: variables of this step; never secrets.
+            pod: what it runs in; without one it is a process on the worker.
         """
         after = (after,) if isinstance(after, str) else tuple(after)
         each = self._body[0] if self._body else each
@@ -145,6 +151,7 @@ class MetaflowFlow:
             timeout=timeout,
             decorators=tuple(decorators),
             environment=dict(environment or {}),
+            pod=pod,
         )
         upstream = tuple(
             Upstream(step, depth=self._task(step).depth, switch=self._task(step).switch)
@@ -165,29 +172,38 @@ class MetaflowFlow:
             "retry_delay": timedelta(seconds=retry_delay),
             "trigger_rule": self._trigger_rule(after),
         }
-        if timeout:
+        operator_class: Any = MetaflowProcessOperator
+        if pod:
+            operator_class = MetaflowPodOperator
+            arguments |= start_arguments(arguments["definition"], self.kubernetes_conn_id)
+        elif timeout:
+            # A trigger keeps its own deadline: Airflow's would leave the pod running.
             arguments["execution_timeout"] = timedelta(seconds=timeout + _TIMEOUT_GRACE)
         if each:
             arguments["map_index_template"] = "{{ task.item['label'] }}"
         if self.pool:
             arguments["pool"] = self.pool
         if self._body:
-            operator: Any = MetaflowProcessOperator(item=self._body[1], **arguments)
+            operator: Any = operator_class(item=self._body[1], **arguments)
         elif each:
-            operator = MetaflowProcessOperator.partial(**arguments).expand(item=self._list_of(each))
+            operator = operator_class.partial(**arguments).expand(item=self._list_of(each))
         else:
-            operator = MetaflowProcessOperator(**arguments)
+            operator = operator_class(**arguments)
         for source in after:
             # A foreach step's items come through its list, which is a dependency already.
             if source != each:
                 self._task(source).operator >> operator
-        self._tasks[name] = _Task(operator, depth, bool(chooses), self._may_skip(after))
+        self._tasks[name] = _Task(
+            operator, depth, bool(chooses), self._may_skip(after), on_worker=pod is None
+        )
         return operator  # type: ignore[no-any-return]
 
     def items(self, foreach: str) -> BaseOperator:
         """Add the task that makes one list of the items of all tasks of a nested foreach step."""
         source = self._task(foreach)
         name = Items(foreach).name
+        if name in self._tasks:
+            return self._tasks[name].operator  # type: ignore[no-any-return]
         operator = MetaflowItemsOperator(
             task_id=name,
             foreach=foreach,
@@ -215,6 +231,9 @@ class MetaflowFlow:
 
     def _list_of(self, foreach: str) -> Any:
         flattened = Items(foreach).name
+        if not self._task(foreach).on_worker:
+            # Airflow maps over no list that a trigger returned.
+            self.items(foreach)
         return self._task(flattened if flattened in self._tasks else foreach).operator.output
 
     def _depth(self, each: str | None) -> int:

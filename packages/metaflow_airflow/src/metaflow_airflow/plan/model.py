@@ -25,6 +25,48 @@ from typing import Any
 CODE_METADATA = '{"version": 0, "archive_format": "tgz", "mfcontent_version": 1}'
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pod:
+    """What a step runs in on Kubernetes: what @kubernetes says, with the site's defaults.
+
+    Args:
+        image: of the container. pull_policy: Always, IfNotPresent, Never; None: Kubernetes' own.
+        namespace, service_account: None for the connection's, the namespace's.
+        cpu: cores. memory, disk: MB. gpu: devices of gpu_vendor.
+        tmpfs: MiB of memory as a folder at tmpfs_path. shared_memory: MiB at /dev/shm.
+        volumes: mount path by persistent volume claim.
+        secrets: names of Kubernetes secrets whose keys become variables.
+        qos: Burstable, or Guaranteed, which makes the requests limits too.
+        security: the container's security context, in the API's words.
+        resources: further ones, by name (extended resources).
+    """
+
+    image: str
+    pull_policy: str | None = None
+    pull_secrets: tuple[str, ...] = ()
+    namespace: str | None = None
+    service_account: str | None = None
+    cpu: float = 1
+    memory: float = 4096
+    disk: float = 10240
+    gpu: int | None = None
+    gpu_vendor: str = "nvidia"
+    qos: str = "Burstable"
+    resources: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    tmpfs: int | None = None
+    tmpfs_path: str = "/metaflow_temp"
+    shared_memory: int | None = None
+    port: int | None = None
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    security: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class PlannedStep:
     """One step of the flow as an Airflow task (mapped over the items of foreach step `each`).
@@ -36,6 +78,7 @@ class PlannedStep:
         user_retries: how many of the retries run the user's code again (the rest is @catch's).
         timeout: seconds of Metaflow's @timeout.
         decorators: specs of decorators that the command line attached to this step alone.
+        pod: what it runs in; None for a process on the worker.
     """
 
     name: str
@@ -49,6 +92,7 @@ class PlannedStep:
     decorators: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     doc: str = ""
+    pod: Pod | None = None
 
     def __str__(self) -> str:
         return self.name

@@ -42,7 +42,7 @@ def step_variables(
         root: of the unpacked code package. result: file for @airflow_internal.
         environ: what the launcher was started with.
     """
-    variables = {**environ, **task.env}
+    variables = {**task.defaults, **environ, **task.env}
     path = [str(import_path(task, root)), variables.get("PYTHONPATH", "")]
     ours = {
         "METAFLOW_CODE_URL": task.code_url,

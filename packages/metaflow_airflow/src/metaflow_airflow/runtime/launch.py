@@ -22,7 +22,7 @@ from .process import UPLOAD_GRACE
 from .signals import Lifeline, Signals
 from .sink import Sink
 from .supervise import Stream, Supervisor
-from .task import Init, StepResult, StepTask
+from .task import RESULT_BYTES, Init, StepResult, StepTask
 from .upload import LogUploader
 
 
@@ -139,7 +139,7 @@ class Launch:
         if self._result is None:
             return
         try:
-            self._result.write_text(result.to_json())
+            self._result.write_text(result.to_json(at_most=RESULT_BYTES))
         except OSError as error:
             self._say(f"the result cannot be written to {self._result}: {error}")
 

@@ -16,8 +16,11 @@ from pathlib import Path
 
 from .child import Program
 from .failures import MISCONFIGURED
+from .payload import unpack
 from .process import GRACE
 from .task import StepTask, TaskFormatError
+
+VARIABLE_PREFIX = "env:"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,7 +54,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         description="Runs one attempt of one step of a Metaflow flow and keeps its logs.",
     )
     parser.add_argument(
-        "--task", default="-", metavar="FILE", help="the step task as JSON; - is standard input"
+        "--task",
+        default="-",
+        metavar="FILE",
+        help="the step task as JSON; - is standard input, env:NAME a variable that packs it",
     )
     parser.add_argument("--result", metavar="FILE", help="where the result goes, as JSON")
     parser.add_argument(
@@ -80,4 +86,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _read(name: str) -> str:
     if name == "-":
         return sys.stdin.read()
+    if name.startswith(VARIABLE_PREFIX):
+        # Out of the environment: the step has no use for it, and it is long.
+        return unpack(os.environ.pop(name.removeprefix(VARIABLE_PREFIX), ""))
     return Path(name).read_text(encoding="utf-8")

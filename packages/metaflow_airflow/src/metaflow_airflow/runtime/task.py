@@ -12,6 +12,10 @@ FORMAT = 1
 """Of the JSON; raised when an older reader would run a task wrongly."""
 
 
+RESULT_BYTES = 4096
+"""Of a result: what a container's termination message holds."""
+
+
 class TaskFormatError(ValueError):
     """The JSON is not the description of a task that this version can run."""
 
@@ -51,6 +55,7 @@ class StepTask:
         environment_type: Metaflow's --environment; for another than "local", bootstrap (shell
             commands) and executable are what that environment answers for the step.
         env: variables for the step; never secrets.
+        defaults: variables where the place that it runs in does not set them.
         clone: run/step/task of which this task becomes a copy, instead of running.
         timeout: seconds after which the launcher ends the step (its own @timeout comes earlier).
     """
@@ -81,6 +86,7 @@ class StepTask:
     bootstrap: tuple[str, ...] = ()
     executable: str = "python"
     env: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
     clone: str | None = None
     timeout: float | None = None
 
@@ -144,9 +150,15 @@ class StepResult:
             parts.append("timed out")
         return ": ".join([", ".join(parts), *([self.error] if self.error else [])])
 
-    def to_json(self) -> str:
-        """As JSON text."""
-        return json.dumps(asdict(self))
+    def to_json(self, at_most: int | None = None) -> str:
+        """As JSON text; the error is cut where it would take more bytes than `at_most`."""
+        values = asdict(self)
+        text = json.dumps(values)
+        while at_most is not None and len(text) > at_most and values["error"]:
+            keep = len(values["error"]) - max(1, (len(text) - at_most) // 6)
+            values["error"] = values["error"][:keep]
+            text = json.dumps(values)
+        return text
 
     @classmethod
     def from_json(cls, text: str) -> StepResult:

@@ -1,0 +1,111 @@
+"""What all steps of one triggerer share: one connection, one watch, one count a namespace."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from metaflow_airflow.pods.cluster import Cluster, ClusterError, UnreachableError
+from metaflow_airflow.pods.limits import Slots
+from metaflow_airflow.pods.names import MANAGED_BY, RUN_LABEL, SITE_LABEL, described
+from metaflow_airflow.pods.watch import PodWatch, is_over
+
+MAX_PODS_VARIABLE = "METAFLOW_AIRFLOW_MAX_PODS"
+_MAX_PODS = 100
+_SWEEP_SECONDS = 30.0
+_UNCLAIMED_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+
+IsWanted = Callable[[Mapping[str, str]], Awaitable[bool]]
+"""Whether Airflow still waits for a pod, of which it gets names.described."""
+
+
+class Hub:
+    """One namespace of one cluster, for one Airflow installation.
+
+    Args:
+        site: which installation. is_wanted: asks Airflow about a pod that nobody follows.
+    """
+
+    def __init__(self, cluster: Cluster, site: str, is_wanted: IsWanted) -> None:
+        labels = {**MANAGED_BY, SITE_LABEL: site}
+        self.cluster = cluster
+        self.slots = Slots(self._live, int(os.environ.get(MAX_PODS_VARIABLE, _MAX_PODS)))
+        self.watch = PodWatch(
+            cluster, ",".join(f"{key}={value}" for key, value in labels.items()), self.slots.changed
+        )
+        self._is_wanted = is_wanted
+        self._unclaimed: dict[str, float] = {}
+        self.watch.start()
+        self._sweeper = asyncio.create_task(self._sweep(), name="metaflow-airflow-pod-sweeper")
+
+    def _live(self) -> Counter[str]:
+        return Counter(
+            pod["metadata"]["labels"].get(RUN_LABEL, "")
+            for pod in self.watch.pods.values()
+            if not is_over(pod)
+        )
+
+    async def _sweep(self) -> None:
+        """Delete what nobody waits for: a triggerer died between a pod's end and its deletion.
+
+        A task that was cleared or marked while no triggerer ran leaves its pod behind too.
+        """
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            try:
+                for pod in self._left_behind():
+                    metadata = pod["metadata"]
+                    if not await self._is_wanted(described(metadata.get("annotations", {}))):
+                        log.info("Deleting pod %s, which no task waits for", metadata["name"])
+                        await self.cluster.delete(metadata["name"], uid=metadata["uid"])
+            except (ClusterError, UnreachableError) as error:
+                log.warning("Pods left behind could not be looked for: %s", error)
+            except Exception:
+                log.exception("Pods left behind could not be looked for")
+
+    def _left_behind(self) -> list[dict[str, Any]]:
+        now = time.monotonic()
+        unclaimed = [name for name in self.watch.pods if not self.watch.is_followed(name)]
+        self._unclaimed = {name: self._unclaimed.get(name, now) for name in unclaimed}
+        return [
+            self.watch.pods[name]
+            for name, since in self._unclaimed.items()
+            if now - since >= _UNCLAIMED_SECONDS
+        ]
+
+
+class Hubs:
+    """The hubs of one event loop, made when they are first needed."""
+
+    _of_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Hubs]] = WeakKeyDictionary()
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._hubs: dict[tuple[str, str | None], Hub] = {}
+        self._lock = asyncio.Lock()
+
+    @classmethod
+    def here(cls) -> Hubs:
+        """Those of the running loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in cls._of_loop:
+            cls._of_loop[loop] = cls()
+        return cls._of_loop[loop]
+
+    async def get(self, conn_id: str, namespace: str | None, site: str, is_wanted: IsWanted) -> Hub:
+        """The hub of a connection and a namespace."""
+        async with self._lock:
+            key = (conn_id, namespace)
+            if key not in self._hubs:
+                cluster = await Cluster.connect(self._stack, conn_id, namespace)
+                self._hubs[key] = Hub(cluster, site, is_wanted)
+            return self._hubs[key]

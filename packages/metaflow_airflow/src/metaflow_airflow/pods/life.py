@@ -1,0 +1,217 @@
+"""The life of one step's pod: made or adopted, followed, ended, deleted. Knows no Airflow."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from metaflow_airflow.pods import reasons
+from metaflow_airflow.pods.cluster import ClusterError, UnreachableError
+from metaflow_airflow.pods.hub import Hub
+from metaflow_airflow.pods.logs import LogFollower
+from metaflow_airflow.pods.names import TASK_INSTANCE_LABEL, PodIdentity
+from metaflow_airflow.pods.reasons import Ending
+from metaflow_airflow.pods.watch import Subscription, is_over
+
+_LOOK_SECONDS = 5.0  # how often a pod without news is looked at: deadlines, events
+_LOG_GRACE = 15.0  # seconds for the rest of the log after the container's end
+_READY_SECONDS = 60.0
+_PAUSE = 2.0
+
+
+@dataclass
+class Limits:
+    """What bounds a pod's life.
+
+    Args:
+        run_pods: pods of the DAG run at once; None for no limit.
+        seconds: until the pod is deleted, from its creation on; None for no deadline.
+        pending: seconds until a pod without room is given up.
+        unreachable: seconds without an answer of the API server until the step is given up.
+    """
+
+    run_pods: int | None = None
+    seconds: float | None = None
+    pending: float = 600.0
+    unreachable: float = 900.0
+
+
+class PodLife:
+    """One try of one step as a pod.
+
+    Args:
+        manifest: the pod. limits: what bounds it.
+        on_line: gets time and text of each line of its log. say: gets what else is worth a line.
+        still_wanted: whether Airflow still waits for this try.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        identity: PodIdentity,
+        manifest: dict[str, Any],
+        *,
+        limits: Limits,
+        on_line: Callable[[str, str], None],
+        say: Callable[[str], None],
+        still_wanted: Callable[[], Any],
+    ) -> None:
+        self._hub = hub
+        self._identity = identity
+        self._manifest = manifest
+        self._limits = limits
+        self._on_line = on_line
+        self._say = say
+        self._still_wanted = still_wanted
+        self._uid: str | None = None
+        self._told_unreachable = False
+
+    async def run(self) -> Ending | None:
+        """Follow the pod to its end; None when Airflow no longer waits for it.
+
+        The pod is still there then: `delete` it when Airflow has recorded the end, so that whoever
+        takes over meanwhile finds the end and not a reason to run the step again.
+        """
+        name = self._identity.name
+        with self._hub.watch.subscribe(name) as subscription:
+            if not await self._hub.watch.ready(_READY_SECONDS):
+                return reasons.unreachable(name, self._unreachable_reason())
+            if subscription.pod is None and not await self._create():
+                return None
+            return await self._follow(subscription)
+
+    async def delete(self, grace: int | None = None) -> None:
+        """Delete the pod, if there is one."""
+        name = self._identity.name
+        pod = self._hub.watch.pods.get(name)
+        uid = pod["metadata"]["uid"] if pod else self._uid
+        if uid is not None:
+            await self._patiently(lambda: self._hub.cluster.delete(name, uid=uid, grace=grace))
+
+    async def _create(self) -> bool:
+        waiting = self._hub.slots.slot(self._identity.run, self._limits.run_pods)
+        async with waiting:
+            await self._end_earlier_tries()
+            if not await self._still_wanted():
+                return False
+            pod = await self._patiently(lambda: self._hub.cluster.create(self._manifest))
+            self._uid = pod["metadata"]["uid"]
+            self._hub.watch.put(pod)
+        self._say(f"Pod {self._identity.name} in namespace {self._hub.cluster.namespace}")
+        return True
+
+    async def _end_earlier_tries(self) -> None:
+        """A step never runs twice at the same time: what is left of another try goes first."""
+        mine = self._identity.task_instance
+        while True:
+            others = [
+                pod
+                for pod in self._hub.watch.pods.values()
+                if pod["metadata"]["labels"].get(TASK_INSTANCE_LABEL) == mine
+                and pod["metadata"]["name"] != self._identity.name
+            ]
+            if not any(not is_over(pod) for pod in others):
+                return
+            for pod in others:
+                metadata = pod["metadata"]
+                if "deletionTimestamp" not in metadata:
+                    self._say(f"Deleting pod {metadata['name']} of an earlier try")
+                    delete = partial(
+                        self._hub.cluster.delete, metadata["name"], uid=metadata["uid"]
+                    )
+                    await self._patiently(delete)
+            await asyncio.sleep(_PAUSE / 4)
+
+    async def _follow(self, subscription: Subscription) -> Ending:
+        begin = time.monotonic()
+        log = LogFollower(
+            self._hub.cluster,
+            self._identity.name,
+            self._on_line,
+            lambda: subscription.deleted or is_over(subscription.pod or {}),
+        )
+        following: asyncio.Task[None] | None = None
+        try:
+            while True:
+                pod = subscription.pod or {}
+                if following is None and _has_started(pod):
+                    following = asyncio.create_task(log.run())
+                if is_over(pod) and following is not None:
+                    await asyncio.wait([following], timeout=_LOG_GRACE)
+                ending = await self._look(subscription, begin, log.tail)
+                if ending is not None:
+                    return ending
+                await subscription.changed(_LOOK_SECONDS)
+        finally:
+            if following is not None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+
+    async def _look(
+        self, subscription: Subscription, begin: float, tail: Sequence[str]
+    ) -> Ending | None:
+        pod = subscription.pod
+        seconds = time.monotonic() - begin
+        if pod is not None:
+            pending = pod.get("status", {}).get("phase", "Pending") == "Pending"
+            events = await self._events(pod) if is_over(pod) or (pending and seconds > 1) else []
+            ending = reasons.ending(pod, events, list(tail))
+            if ending is None and subscription.deleted:
+                ending = reasons.vanished(pod)
+            if ending is None and pending:
+                ending = reasons.stuck(
+                    pod, events, pending_seconds=seconds, limit=self._limits.pending
+                )
+            if ending is not None:
+                return ending
+            if self._limits.seconds is not None and seconds > self._limits.seconds:
+                return reasons.overdue(pod, self._limits.seconds)
+        return self._unreachable_for_long()
+
+    def _unreachable_for_long(self) -> Ending | None:
+        problem = self._hub.watch.problem
+        if problem is None:
+            if self._told_unreachable:
+                self._say("The API server answers again")
+            self._told_unreachable = False
+            return None
+        since, why = problem
+        if not self._told_unreachable and time.monotonic() - since > 2:
+            self._told_unreachable = True
+            self._say(f"The API server does not answer, trying on: {why}")
+        if time.monotonic() - since > self._limits.unreachable:
+            return reasons.unreachable(self._identity.name, why)
+        return None
+
+    def _unreachable_reason(self) -> str:
+        problem = self._hub.watch.problem
+        return problem[1] if problem else "it did not list the pods"
+
+    async def _events(self, pod: dict[str, Any]) -> list[dict[str, Any]]:
+        try:
+            return await self._hub.cluster.events(pod["metadata"]["uid"])
+        except (ClusterError, UnreachableError):
+            return []  # they only explain
+
+    async def _patiently(self, ask: Callable[[], Any]) -> Any:
+        """Ask until the API server answers; it may be away for as long as the limits allow."""
+        begin = time.monotonic()
+        while True:
+            try:
+                return await ask()
+            except UnreachableError:
+                if time.monotonic() - begin > self._limits.unreachable:
+                    raise
+            except ClusterError as error:
+                if not error.busy or time.monotonic() - begin > self._limits.unreachable:
+                    raise
+            await asyncio.sleep(_PAUSE)
+
+
+def _has_started(pod: dict[str, Any]) -> bool:
+    statuses = pod.get("status", {}).get("containerStatuses", [])
+    return any("waiting" not in status.get("state", {"waiting": {}}) for status in statuses)

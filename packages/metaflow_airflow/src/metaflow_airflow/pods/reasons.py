@@ -1,0 +1,239 @@
+"""How a pod ended, in one sentence, and whether another attempt is worth it. Pure.
+
+Pods and events are the API's own JSON. The one place that decides about retries:
+
+| what happened                                   | kind          | another attempt |
+|-------------------------------------------------|---------------|-----------------|
+| the step's own failure                          | exit          | yes             |
+| its exit code 202 (wants none), 78 (a setting)  | exit          | no              |
+| killed for its memory                           | out-of-memory | yes             |
+| evicted: the node ran short of something        | evicted       | yes             |
+| the node is gone                                | node-gone     | yes             |
+| deleted by somebody                             | deleted       | yes             |
+| longer than @timeout                            | deadline      | yes             |
+| no room in the cluster                          | no-room       | yes             |
+| the API server does not answer                  | unreachable   | yes             |
+| no such image, a name that is none              | image         | no              |
+| a secret or volume that is not there            | configuration | no              |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from metaflow_airflow.runtime.failures import MISCONFIGURED
+from metaflow_airflow.runtime.task import StepResult, TaskFormatError, signal_name
+
+_NO_RETRY_EXITS = (202, MISCONFIGURED)
+_IMAGE_PATIENCE = 20.0  # seconds: a registry may fail once
+_SETTING_PATIENCE = 20.0
+_NEVER_AN_IMAGE = ("InvalidImageName", "ErrImageNeverPull")
+_NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", *_NEVER_AN_IMAGE)
+_BAD_SETTING = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+_OOM_EXIT = 137
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of a pod.
+
+    Args:
+        kind: see the module's table. sentence: for people; names the pod.
+        result: what the step's launcher said, if it could.
+    """
+
+    kind: str
+    sentence: str
+    ok: bool = False
+    retry: bool = True
+    result: StepResult | None = None
+
+
+def ending(
+    pod: Mapping[str, Any], events: Sequence[Mapping[str, Any]], log_tail: Sequence[str]
+) -> Ending | None:
+    """How a pod ended; None while it has not."""
+    status = pod.get("status", {})
+    if status.get("phase") not in ("Succeeded", "Failed"):
+        return None
+    name = pod["metadata"]["name"]
+    if status.get("reason") == "Evicted":
+        return Ending("evicted", f"pod {name} was evicted: {_clean(status.get('message'))}")
+    terminated = _terminated(pod)
+    result = _result(terminated)
+    if status.get("reason") == "DeadlineExceeded":
+        seconds = pod["spec"].get("activeDeadlineSeconds")
+        return Ending("deadline", f"pod {name} ran longer than its {seconds} s", result=result)
+    if status.get("reason") in ("NodeLost", "NodeShutdown", "Terminated"):
+        return _node_gone(pod, status.get("message"))
+    if terminated is None:
+        if _disrupted(pod):
+            return _node_gone(pod, _disrupted(pod))
+        why = _clean(status.get("message")) or _last_event(events) or "no container ran"
+        return Ending("deleted", f"pod {name} ended without running the step: {why}")
+    if status["phase"] == "Succeeded" and result is not None and result.ok:
+        return Ending("done", f"pod {name} is done", ok=True, result=result)
+    return _failure(pod, terminated, result, log_tail)
+
+
+def stuck(
+    pod: Mapping[str, Any],
+    events: Sequence[Mapping[str, Any]],
+    *,
+    pending_seconds: float,
+    limit: float,
+) -> Ending | None:
+    """Why a pod that waits will not start; None while there is hope.
+
+    Args:
+        pending_seconds: how long it has waited. limit: for how long it may wait for room.
+    """
+    name = pod["metadata"]["name"]
+    waiting = _waiting(pod)
+    reason = waiting.get("reason", "")
+    image = pod["spec"]["containers"][0].get("image")
+    message = _clean(waiting.get("message"))
+    if reason in _NEVER_AN_IMAGE or (reason in _NO_IMAGE and pending_seconds > _IMAGE_PATIENCE):
+        told = _event(events, "Failed") or message
+        return Ending("image", f"image {image} of pod {name} cannot be had: {told}", retry=False)
+    if reason in _BAD_SETTING and pending_seconds > _SETTING_PATIENCE:
+        return Ending("configuration", f"pod {name} cannot start: {message}", retry=False)
+    mount = _event(events, "FailedMount")
+    if mount and pending_seconds > limit:
+        return Ending("configuration", f"pod {name} gets no volume: {mount}", retry=False)
+    if pending_seconds > limit:
+        told = _unscheduled(pod) or _event(events, "FailedScheduling")
+        wants = ", ".join(f"{k} {v}" for k, v in _requests(pod).items())
+        if told:
+            return Ending(
+                "no-room",
+                f"the cluster had no room for pod {name} (it asks for {wants}) "
+                f"in {pending_seconds:.0f} s: {told}",
+            )
+        return Ending("no-room", f"pod {name} did not start in {pending_seconds:.0f} s: {reason}")
+    return None
+
+
+def vanished(pod: Mapping[str, Any]) -> Ending:
+    """A pod that was there and is not any more, without having ended."""
+    lost = _disrupted(pod)
+    if lost:
+        return _node_gone(pod, lost)
+    return Ending("deleted", f"pod {pod['metadata']['name']} was deleted by somebody")
+
+
+def unreachable(pod_name: str, why: str) -> Ending:
+    """The API server did not answer for longer than is waited."""
+    return Ending(
+        "unreachable", f"the Kubernetes API server does not answer about pod {pod_name}: {why}"
+    )
+
+
+def overdue(pod: Mapping[str, Any], seconds: float) -> Ending:
+    """A pod that Kubernetes itself did not end in time."""
+    name = pod["metadata"]["name"]
+    return Ending("deadline", f"pod {name} was not done after {seconds:.0f} s")
+
+
+def _failure(
+    pod: Mapping[str, Any],
+    terminated: Mapping[str, Any],
+    result: StepResult | None,
+    log_tail: Sequence[str],
+) -> Ending:
+    name = pod["metadata"]["name"]
+    code = int(terminated.get("exitCode", 1))
+    if terminated.get("reason") == "OOMKilled" or (result and _looks_killed_for_memory(result)):
+        limit = _memory_limit(pod)
+        of = f" of {limit}" if limit else " (it has no limit of its own: the node's)"
+        return Ending("out-of-memory", f"pod {name} ran out of its memory{of}", result=result)
+    if _disrupted(pod):
+        return _node_gone(pod, _disrupted(pod))
+    if pod["metadata"].get("deletionTimestamp") and code in (_OOM_EXIT, 143):
+        return Ending("deleted", f"pod {name} was deleted by somebody", result=result)
+    if result is not None:
+        sentence = result.reason
+        code = result.exit_code
+    else:
+        said = _clean(terminated.get("message")).splitlines() or [""]
+        last = next((line for line in reversed(log_tail) if line.strip()), said[-1])
+        ended = f"killed by {signal_name(code - 128)}" if code > 128 else f"exit code {code}"
+        sentence = f"{ended}: {last.strip()}" if last.strip() else ended
+    return Ending(
+        "exit", f"{sentence} (pod {name})", retry=code not in _NO_RETRY_EXITS, result=result
+    )
+
+
+def _looks_killed_for_memory(result: StepResult) -> bool:
+    """Kubernetes says OOMKilled of a container's first process only; others may be the victim."""
+    return result.killed_by == 9 and "memory" in (result.error or "").lower()
+
+
+def _terminated(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    for status in pod.get("status", {}).get("containerStatuses", []):
+        found: Mapping[str, Any] | None = status.get("state", {}).get("terminated")
+        if found:
+            return found
+    return None
+
+
+def _waiting(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    for status in pod.get("status", {}).get("containerStatuses", []):
+        found: Mapping[str, Any] = status.get("state", {}).get("waiting", {})
+        return found
+    return {}
+
+
+def _result(terminated: Mapping[str, Any] | None) -> StepResult | None:
+    message = (terminated or {}).get("message") or ""
+    try:
+        return StepResult.from_json(message) if message.startswith("{") else None
+    except TaskFormatError:
+        return None
+
+
+def _disrupted(pod: Mapping[str, Any]) -> str:
+    """What Kubernetes says of a pod that it took away itself."""
+    for condition in pod.get("status", {}).get("conditions", []):
+        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
+            return _clean(condition.get("message")) or str(condition.get("reason"))
+    return ""
+
+
+def _unscheduled(pod: Mapping[str, Any]) -> str:
+    for condition in pod.get("status", {}).get("conditions", []):
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return _clean(condition.get("message"))
+    return ""
+
+
+def _node_gone(pod: Mapping[str, Any], message: str | None) -> Ending:
+    node = pod.get("spec", {}).get("nodeName", "")
+    told = f": {_clean(message)}" if message else ""
+    return Ending("node-gone", f"pod {pod['metadata']['name']} lost its node {node}{told}")
+
+
+def _requests(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = pod["spec"]["containers"][0].get("resources", {}).get("requests", {})
+    return found
+
+
+def _memory_limit(pod: Mapping[str, Any]) -> str:
+    resources = pod["spec"]["containers"][0].get("resources", {})
+    return str(resources.get("limits", {}).get("memory", ""))
+
+
+def _event(events: Sequence[Mapping[str, Any]], reason: str) -> str:
+    found = [event for event in events if event.get("reason") == reason]
+    return _clean(found[-1].get("message")) if found else ""
+
+
+def _last_event(events: Sequence[Mapping[str, Any]]) -> str:
+    return _clean(events[-1].get("message")) if events else ""
+
+
+def _clean(text: object) -> str:
+    return re.sub(r"\s+", " ", str(text or "")).strip()
