@@ -54,9 +54,9 @@ def test_what_is_not_given_is_not_passed_on() -> None:
     assert not given & {"--namespace", "--split-index", "--input-paths", "--clone-only"}
 
 
-def test_resume_and_clone() -> None:
-    task = dataclasses.replace(JOIN, origin_run_id="17", clone="17/join/3")
-    assert command.step_arguments(task)[-2:] == ["--clone-run-id=17", "--clone-only=17/join/3"]
+def test_a_step_of_a_resumed_run_names_the_other_run() -> None:
+    task = dataclasses.replace(JOIN, origin_run_id="17")
+    assert command.step_arguments(task)[-1] == "--clone-run-id=17"
 
 
 def test_the_start_step_takes_its_parameters_task_as_input() -> None:

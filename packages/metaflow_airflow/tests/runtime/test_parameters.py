@@ -7,11 +7,11 @@ import os
 import signal
 import socket
 import threading
+import time
 from typing import Any
 
 import pytest
-from metaflow_airflow.runtime import ids
-from metaflow_airflow.runtime.task import Init
+from metaflow_airflow.runtime.task import Clone, Init
 
 from .support import LauncherRun, Platform
 from .waiting import wait_for
@@ -118,21 +118,38 @@ def test_another_run_resumes_with_the_first_ones_parameters(
     platform: Platform, run: LauncherRun
 ) -> None:
     """What resume on Airflow needs: parameters and finished tasks are copied, the rest runs."""
-    origin = f"{run.run_id}/_parameters/{ids.parameters_task_id(VALUES)}"
     again = LauncherRun(platform, "ParametersFlow", "parameters.py")
     task = dataclasses.replace(
         again.task("start"),
-        init=Init("p-resumed", clone=origin),
-        clone=f"{run.run_id}/start/t",
+        init=Init("p-resumed", clone=run.run_id),
+        clone=Clone(f"{run.run_id}/start/t"),
         origin_run_id=run.run_id,
     )
     result = again.process(task).run()
     assert result.ok, again.text()
-    again.succeed("end", [task.pathspec], origin_run_id=run.run_id)
+    assert result.copied is not None
+    result = again.process(
+        dataclasses.replace(
+            again.task("end"),
+            input_paths=(task.pathspec,),
+            # Its original is older than the start step that it would follow: it runs.
+            clone=Clone(f"{run.run_id}/end/t", inputs_began=time.time()),
+            origin_run_id=run.run_id,
+        )
+    ).run()
+    assert (result.ok, result.copied) == (True, None), again.text()
     found = platform.artifacts(again.spec("end"))
     assert found["data"] == VALUES["data"]
     assert platform.metadata(again.spec("end"))["origin-run-id"] == run.run_id
     assert platform.metadata(again.spec("start"))["origin-task-id"] == "t"
+
+
+def test_a_run_that_left_nothing_cannot_be_resumed(platform: Platform) -> None:
+    run = LauncherRun(platform, "ParametersFlow", "parameters.py")
+    init = Init("p-resumed", clone="airflow-0")
+    result = run.process(dataclasses.replace(run.task("start"), init=init)).run()
+    assert result.error is not None
+    assert "Run ParametersFlow/airflow-0 has no parameters" in result.error
 
 
 def test_a_signal_during_init_ends_it(platform: Platform) -> None:

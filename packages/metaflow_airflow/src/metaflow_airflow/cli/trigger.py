@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from metaflow import parameters
 from metaflow._vendor import click
 
 from metaflow_airflow.cli.errors import spoken
+from metaflow_airflow.cli.started import announce, run_options
 
 
 @parameters.add_custom_parameters(deploy_mode=False)
@@ -17,9 +16,7 @@ from metaflow_airflow.cli.errors import spoken
     help="Start a run of the deployed flow. Its parameters are options of this command; those "
     "left out take their deployed defaults. The DAG must not be paused (see unsuspend)."
 )
-@click.option("--run-id-file", default=None, help="Write Metaflow's run id to this file.")
-@click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
-@click.option("--deployer-attribute-file", default=None, hidden=True)
+@run_options
 @click.pass_obj
 def trigger(
     obj: Any,
@@ -28,37 +25,18 @@ def trigger(
     deployer_attribute_file: str | None,
     **values: Any,
 ) -> None:
-    """Trigger through Airflow's REST API; Metaflow's run id is known at once."""
+    """Trigger through Airflow's REST API."""
     from metaflow_airflow.deploy.rest import AirflowClient
-    from metaflow_airflow.deploy.runs import new_dag_run_id
-    from metaflow_airflow.runtime import ids
 
-    dag_id, dag_run_id = obj.airflow.dag_id, new_dag_run_id()
-    run_id = ids.run_id(dag_id, dag_run_id)
-    pathspec = f"{obj.flow.name}/{run_id}"
     with spoken():
-        client = AirflowClient.from_settings()
-        client.trigger(dag_id, dag_run_id, _conf(obj.flow, values))
-        if client.dag(dag_id)["is_paused"]:
-            obj.echo(f"DAG *{dag_id}* is paused: the run waits until it is unsuspended.", err=True)
-    if run_id_file:
-        Path(run_id_file).write_text(run_id)
-    if deployer_attribute_file:
-        Path(deployer_attribute_file).write_text(
-            json.dumps(
-                {
-                    "name": dag_id,
-                    "metadata": obj.metadata.metadata_str(),
-                    "pathspec": pathspec,
-                }
-            )
+        announce(
+            obj,
+            AirflowClient.from_settings(),
+            _conf(obj.flow, values),
+            run_id_file=run_id_file,
+            as_json=as_json,
+            deployer_attribute_file=deployer_attribute_file,
         )
-    url = f"{client.url}/dags/{dag_id}/runs/{dag_run_id}"
-    if as_json:
-        answer = {"dag_id": dag_id, "run_id": run_id, "dag_run_id": dag_run_id, "url": url}
-        obj.echo_always(json.dumps(answer), err=False)
-    else:
-        obj.echo(f"Triggered *{pathspec}* on Airflow: {url}", bold=True)
 
 
 def _conf(flow: Any, values: dict[str, Any]) -> dict[str, Any]:

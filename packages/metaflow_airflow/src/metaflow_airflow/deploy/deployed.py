@@ -21,6 +21,7 @@ from metaflow.runner.deployer import (
 from metaflow.runner.utils import get_lower_level_group, handle_timeout, temporary_fifo
 
 from metaflow_airflow.deploy.rest import AirflowClient, NotFoundError
+from metaflow_airflow.deploy.resume import change_text
 from metaflow_airflow.deploy.runs import PENDING, RUNNING, find_run
 from metaflow_airflow.deploy.source import Deployed, DeployedParameter, read_source
 from metaflow_airflow.errors import BridgeError
@@ -140,15 +141,44 @@ class AirflowDeployedFlow(DeployedFlow):
         RuntimeError
             Airflow did not take it; the output of the command says why.
         """
+        return self._run("trigger", **kwargs)
+
+    def resume(
+        self, origin_run_id: str | None = None, step_to_rerun: str | None = None, **kwargs: Any
+    ) -> AirflowTriggeredRun:
+        """Start a run that takes over the finished tasks of another one and runs the rest.
+
+        Parameters
+        ----------
+        origin_run_id : str, optional
+            The run to take over from; by default the newest of the deployment.
+        step_to_rerun : str, optional
+            A step that runs again, with all after it, though it had finished.
+        **kwargs
+            Parameters that get another value than in that run.
+
+        Raises
+        ------
+        RuntimeError
+            Airflow did not take it; the output of the command says why.
+        """
+        given = {"origin_run_id": origin_run_id, "step_to_rerun": step_to_rerun}
+        return self._run(
+            "resume",
+            changes=[change_text(name, value) for name, value in kwargs.items()],
+            **{name: value for name, value in given.items() if value is not None},
+        )
+
+    def _run(self, verb: str, **kwargs: Any) -> AirflowTriggeredRun:
         deployer = self.deployer
         with temporary_fifo() as (path, descriptor):
-            command = _verb(deployer, "trigger", deployer_attribute_file=path, **kwargs)
+            command = _verb(deployer, verb, deployer_attribute_file=path, **kwargs)
             process = _start(deployer, command)
             content = handle_timeout(descriptor, process, deployer.file_read_timeout)
             process.sync_wait()
             if process.process.returncode == 0:
                 return AirflowTriggeredRun(deployer=deployer, content=content)
-        raise RuntimeError(f"{deployer.name} could not be triggered on Airflow.")
+        raise RuntimeError(f"{deployer.name}: {verb} did not start a run on Airflow.")
 
     def suspend(self, **kwargs: Any) -> bool:
         """Pause the DAG (options: authorize)."""

@@ -30,6 +30,7 @@ class Deployed:
     owner: str
     production_token: str
     options: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
     parameters: tuple[DeployedParameter, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -70,12 +71,23 @@ def read_source(text: str) -> Deployed:
         production_token=values.get("production_token", ""),
         options=tuple(values.get("options", ())),
         environment=values.get("environment", {}),
+        steps=tuple(_steps(tree)),
         parameters=tuple(_parameters(dag)),
     )
 
 
 def _keywords(call: ast.Call) -> dict[str, Any]:
     return {k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg}
+
+
+def _steps(tree: ast.Module) -> list[str]:
+    return [
+        ast.literal_eval(node.args[0])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "step"
+    ]
 
 
 def _parameters(dag: ast.Call) -> list[DeployedParameter]:

@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 from metaflow_airflow.operators.inputs import Reference, Upstream, taken
 from metaflow_airflow.plan.model import Deployment, PlannedStep
 from metaflow_airflow.runtime import ids
-from metaflow_airflow.runtime.task import Init, StepResult, StepTask
+from metaflow_airflow.runtime.resume import Resume, split
+from metaflow_airflow.runtime.task import Clone, Init, StepResult, StepTask
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,14 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
         user_retries=step.user_retries,
     )
     code = _code(deployment, inputs, cleared=life.cleared)
-    init = None
+    parameters, resume = split(this.params)
+    parameters_id = ids.parameters_task_id(parameters)
+    init = clone = None
     if not definition.upstream:
-        parameters = dict(this.params)
-        init = Init(task_id=ids.parameters_task_id(parameters), parameters=parameters)
+        origin = resume.run if resume and not resume.changed else None
+        init = Init(task_id=parameters_id, parameters=parameters, clone=origin)
+    if resume and not life.cleared:
+        clone = _clone(step.name, this, resume, inputs, parameters_id)
     return StepTask(
         flow=definition.flow,
         script=deployment.script,
@@ -118,7 +123,9 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
         decospecs=(*deployment.decorators, *step.decorators, "airflow_internal"),
         tags=deployment.tags,
         namespace=deployment.namespace,
+        origin_run_id=resume.run if resume else None,
         init=init,
+        clone=clone,
         owner=deployment.owner,
         production_token=deployment.production_token,
         defaults=deployment.environment,
@@ -142,6 +149,7 @@ def reference(this: Try, task: StepTask, result: StepResult) -> Reference:
         cardinality=result.cardinality,
         choice=result.choice,
         code={"url": task.code_url, "sha": task.code_sha, "metadata": task.code_metadata},
+        copied=result.copied,
     )
 
 
@@ -163,6 +171,20 @@ def upstream_map_index(
 def with_life(this: Try, begin: int, retries: int) -> Try:
     """The same try, of a life that began after `begin` tries (see ids.life)."""
     return replace(this, max_tries=begin + retries)
+
+
+def _clone(
+    step: str, this: Try, resume: Resume, inputs: Sequence[Reference], parameters_id: str
+) -> Clone | None:
+    """The task that the try's may copy: none once anything before it has run anew."""
+    began = [reference.copied for reference in inputs]
+    if step == resume.rerun or None in began:
+        return None
+    return Clone(
+        pathspec=f"{resume.run}/{step}/{ids.task_id(this.path)}",
+        inputs_began=max((each for each in began if each is not None), default=0.0),
+        parameters=parameters_id if resume.changed else None,
+    )
 
 
 def _code(

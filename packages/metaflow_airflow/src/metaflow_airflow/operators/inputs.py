@@ -32,6 +32,7 @@ class Reference:
         map_index: of its Airflow task instance.
         cardinality: how many items a foreach step made. choice: the step that a switch picked.
         code: the code package that it ran, as {url, sha, metadata}.
+        copied: for a copy (resume), Unix time at which the original had begun.
     """
 
     pathspec: str
@@ -40,6 +41,7 @@ class Reference:
     cardinality: int | None = None
     choice: str | None = None
     code: Mapping[str, str] | None = None
+    copied: float | None = None
 
     def to_xcom(self) -> dict[str, Any]:
         """As JSON."""

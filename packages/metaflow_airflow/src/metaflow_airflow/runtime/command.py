@@ -68,8 +68,6 @@ def step_arguments(task: StepTask, inputs_file: str | None = None) -> list[str]:
         arguments.append(f"--namespace={task.namespace}")
     if task.origin_run_id:
         arguments.append(f"--clone-run-id={task.origin_run_id}")
-    if task.clone:
-        arguments.append(f"--clone-only={task.clone}")
     return [*top_arguments(task), "step", *arguments]
 
 

@@ -92,8 +92,12 @@ def run_id(dag_id: str, dag_run_id: str) -> str:
 
 def task_id(path: Sequence[int] = (), generation: int = 0) -> str:
     """Metaflow's task id for an item (indexes, outermost foreach first): t, t-2-5, t-2-5.g1."""
-    name = "-".join(["t", *map(str, path)])
-    return f"{name}.g{generation}" if generation else name
+    return next_generation("-".join(["t", *map(str, path)]), generation)
+
+
+def next_generation(first: str, generation: int) -> str:
+    """The id of a task's generation, from its first one's."""
+    return f"{first}.g{generation}" if generation else first
 
 
 def parameters_task_id(parameters: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import command
 from .child import Program
-from .clone import clone_parameters
+from .clone import clone_parameters, clone_task
 from .failures import BROKEN, LaunchError, Stop
 from .guard import TOKEN_VARIABLE, Guard, end_strays
 from .host import TaskLock, host_directory
@@ -21,6 +21,7 @@ from .prepare import Prepared, Work, prepare
 from .process import UPLOAD_GRACE
 from .signals import Lifeline, Signals
 from .sink import Sink
+from .store import Finished
 from .supervise import Stream, Supervisor
 from .task import RESULT_BYTES, Init, StepResult, StepTask
 from .upload import LogUploader
@@ -165,25 +166,34 @@ class _Children:
         self._supervisor.signals.stop_raising()
         missing = init if init and not store.is_initialized(init) else None
         in_shell = self._task.environment_type != "local"
-        if missing and (missing.clone or not in_shell):
+        copied = store.find_finished(self._task.clone) if self._task.clone else None
+        if missing and (missing.clone or copied or not in_shell):
             outcome = self._run_child(self._init_program(missing))
             if isinstance(outcome, Program) or not outcome.ok:
                 return outcome
             store.mark_initialized(missing)
             missing = None
-        outcome = self._run_child(self._step_program(missing), step=True)
+        program = self._clone_program(copied) if copied else self._step_program(missing)
+        outcome = self._run_child(program, step=True)
         if isinstance(outcome, Program) or not outcome.ok:
             return outcome
         if missing:
             store.mark_initialized(missing)
-        return self._with_report(outcome)
+        return self._copy_result(copied) if copied else self._with_report(outcome)
 
     def _init_program(self, init: Init) -> Program:
         task, environ = self._task, self._prepared.environ
         if init.clone:
-            origin = init.clone
+            origin = self._prepared.store.parameters_of(init.clone)
             return Program(environ, call=lambda: clone_parameters(task, init, origin))
-        return Program(environ, [task.script, *command.init_arguments(task, init)])
+        arguments = command.init_arguments(task, init)
+        if task.environment_type != "local":
+            return Program(environ, shell=command.shell_script(task, [arguments]))
+        return Program(environ, [task.script, *arguments])
+
+    def _clone_program(self, copied: Finished) -> Program:
+        task = self._task
+        return Program(self._prepared.environ, call=lambda: clone_task(task, copied.pathspec))
 
     def _step_program(self, missing: Init | None) -> Program:
         task = self._task
@@ -217,10 +227,7 @@ class _Children:
         return judge(ending, stdout.log.tail, stderr.log.tail, timeout)
 
     def _with_report(self, result: StepResult) -> StepResult:
-        """Add what @airflow_internal reported, or what the copied task has."""
-        if self._task.clone:
-            cardinality, choice = self._prepared.store.cloned_outcome()
-            return StepResult(ok=True, exit_code=0, cardinality=cardinality, choice=choice)
+        """Add what @airflow_internal reported."""
         try:
             report = json.loads(self._prepared.work.report.read_text())
         except FileNotFoundError:
@@ -230,6 +237,15 @@ class _Children:
             exit_code=0,
             cardinality=report.get("cardinality"),
             choice=report.get("choice"),
+        )
+
+    def _copy_result(self, copied: Finished) -> StepResult:
+        return StepResult(
+            ok=True,
+            exit_code=0,
+            cardinality=copied.cardinality,
+            choice=copied.choice,
+            copied=copied.began,
         )
 
 

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from .failures import LaunchError, UnavailableError
-from .ids import MAX_ATTEMPTS
-from .task import Init, StepTask
+from .ids import MAX_ATTEMPTS, next_generation
+from .task import Clone, Init, StepTask
 
 _INIT_DONE = "airflow_init_done"
 _MAX_TEXT = 300
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A task that ended well.
+
+    Args:
+        pathspec: run/step/task. began: Unix time of its last attempt.
+        cardinality: how many items a foreach step made. choice: the step that a switch picked.
+    """
+
+    pathspec: str
+    began: float
+    cardinality: int | None = None
+    choice: str | None = None
 
 
 class TaskStore:
@@ -77,19 +94,62 @@ class TaskStore:
             TASK_LOG_SOURCE, {stream: path for stream, path in files.items() if path}
         )
 
-    def cloned_outcome(self) -> tuple[int | None, str | None]:
-        """Cardinality and choice of a task that is a copy of another one."""
-        task = self._task
-        with _answers(task):
-            store = self._store.get_task_datastore(
-                task.run_id, task.step, task.task_id, attempt=task.attempt
+    def find_finished(self, clone: Clone) -> Finished | None:
+        """The task to copy: the last generation of it, if that ended well and is not stale."""
+        with _answers(self._task):
+            pathspec = self._last_generation(clone.pathspec)
+            if pathspec is None:
+                return None
+            store = self._finished(pathspec)
+            if store is None:
+                return None
+            began = _began(store)
+            if not store["_task_ok"] or began < clone.inputs_began:
+                return None
+            kind = store["_graph_info"]["steps"][self._task.step]["type"]
+            return Finished(
+                pathspec,
+                began,
+                cardinality=store["_foreach_num_splits"] if kind == "split-foreach" else None,
+                choice=store["_transition"][0][0] if kind == "split-switch" else None,
             )
-            names = ["_graph_info", "_foreach_num_splits", "_transition"]
-            artifacts = dict(store.load_artifacts(names))
-        kind = artifacts["_graph_info"]["steps"][task.step]["type"]
-        cardinality = artifacts["_foreach_num_splits"] if kind == "split-foreach" else None
-        choice = artifacts["_transition"][0][0] if kind == "split-switch" else None
-        return cardinality, choice
+
+    def parameters_of(self, run_id: str) -> str:
+        """run/_parameters/task of another run, the newest one.
+
+        Raises:
+            LaunchError: that run has none.
+        """
+        with _answers(self._task):
+            found = self._store.get_task_datastores(run_id, steps=["_parameters"])
+            if not found:
+                raise LaunchError(
+                    f"Run {self._task.flow}/{run_id} has no parameters in "
+                    f"{self._task.datastore_root}: there is nothing to resume. See: airflow "
+                    "list-runs"
+                )
+            return str(max(found, key=_began).pathspec)
+
+    def _last_generation(self, pathspec: str) -> str | None:
+        """The task, or the last one that took over from it after a clear; None: never begun."""
+        run_id, step, first = pathspec.split("/")
+        found = None
+        for generation in count():
+            task_id = next_generation(first, generation)
+            store = self._store.get_task_datastore(run_id, step, task_id, attempt=0, mode="w")
+            if not store.has_metadata(store.METADATA_ATTEMPT_SUFFIX):
+                break
+            found = f"{run_id}/{step}/{task_id}"
+        return found
+
+    def _finished(self, pathspec: str) -> Any:
+        """The task's last attempt, if it has ended; else None."""
+        from metaflow.datastore.exceptions import DataException
+
+        try:
+            return self._store.get_task_datastore(*pathspec.split("/"))
+        except DataException:
+            return None
 
     def _attempt(self, attempt: int) -> Any:
         task = self._task
@@ -101,6 +161,11 @@ class TaskStore:
         return self._store.get_task_datastore(
             self._task.run_id, "_parameters", init.task_id, attempt=0, mode="w"
         )
+
+
+def _began(store: Any) -> float:
+    name = store.METADATA_ATTEMPT_SUFFIX
+    return float(store.load_metadata([name])[name]["time"])
 
 
 class _answers:

@@ -27,12 +27,27 @@ class Init:
     Args:
         task_id: of the `_parameters` task.
         parameters: values by parameter name; any JSON. None: the flow's own default.
-        clone: run/_parameters/task of another run, whose values are taken instead.
+        clone: id of another run, whose values are taken instead.
     """
 
     task_id: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     clone: str | None = None
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A task of another run; if it has finished, this one becomes a copy of it.
+
+    Args:
+        pathspec: run/step/task, of the task's first generation (see ids); the last one counts.
+        inputs_began: Unix time; a task that is older than its own inputs is stale.
+        parameters: id of this run's `_parameters` task, when the copy takes its values.
+    """
+
+    pathspec: str
+    inputs_began: float = 0.0
+    parameters: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +71,7 @@ class StepTask:
             commands) and executable are what that environment answers for the step.
         env: variables for the step; never secrets.
         defaults: variables where the place that it runs in does not set them.
-        clone: run/step/task of which this task becomes a copy, instead of running.
+        clone: the task of which this one may become a copy, instead of running.
         timeout: seconds after which the launcher ends the step (its own @timeout comes earlier).
     """
 
@@ -87,7 +102,7 @@ class StepTask:
     executable: str = "python"
     env: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)
-    clone: str | None = None
+    clone: Clone | None = None
     timeout: float | None = None
 
     @property
@@ -113,9 +128,10 @@ class StepTask:
                 f"The step task has format {written!r}; this metaflow-airflow reads {FORMAT}. "
                 "Install the same version where Airflow runs and where the step runs."
             )
-        init = values.pop("init", None)
-        task = _make(cls, values)
-        return _replaced(task, init=Init(**init)) if init else task
+        for name, kind in (("init", Init), ("clone", Clone)):
+            if values.get(name):
+                values[name] = kind(**values[name])
+        return _make(cls, values)
 
 
 @dataclass(frozen=True)
@@ -128,6 +144,7 @@ class StepResult:
         error: the last line of the step's own error, or why it was ended.
         timed_out: by @timeout or by the launcher's own deadline.
         killed_by: number of the signal that ended the step.
+        copied: Unix time at which the task began that this one became a copy of.
     """
 
     ok: bool
@@ -137,6 +154,7 @@ class StepResult:
     error: str | None = None
     timed_out: bool = False
     killed_by: int | None = None
+    copied: float | None = None
 
     @property
     def reason(self) -> str:
@@ -201,7 +219,3 @@ def _make(cls: type[_T], values: dict[str, Any]) -> _T:
         return cls(**{**values, **lists})
     except TypeError as error:
         raise TaskFormatError(f"{cls.__name__}: {error}.") from error
-
-
-def _replaced(task: StepTask, *, init: Init) -> StepTask:
-    return StepTask(**{**{f.name: getattr(task, f.name) for f in fields(task)}, "init": init})
