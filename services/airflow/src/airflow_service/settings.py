@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
+_S3_BUNDLE = "airflow.providers.amazon.aws.bundles.s3.S3DagBundle"
 _SIMPLE_AUTH = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 
 
@@ -30,9 +31,10 @@ class AirflowSecrets:
 class AirflowSettings:
     """What differs from one Airflow of the platform to the next.
 
-    `url` is where browsers and workers reach the API server, `log_port` a port that no log server
-    listens on: all processes share `logs`, so log servers (which bind to every interface and
-    cannot be told otherwise) are not started.
+    `url` is where browsers reach the API server, `api_url` where workers do if not there too;
+    `log_port` a port that no log server listens on: all processes share `logs`, so log servers
+    (which bind to every interface and cannot be told otherwise) are not started. `bundles` are
+    folders or s3:// prefixes by name, the latter read with the connection `bundle_connection`.
     """
 
     home: Path
@@ -42,9 +44,11 @@ class AirflowSettings:
     port: int
     url: str
     log_port: int
-    bundles: Mapping[str, Path]
+    bundles: Mapping[str, Path | str]
     passwords_file: Path
     secrets: AirflowSecrets
+    api_url: str | None = None
+    bundle_connection: str = "aws_default"
     admin: str = "admin"
     parallelism: int = 4
     triggerer_capacity: int = 200
@@ -61,14 +65,19 @@ def new_secrets() -> AirflowSecrets:
     )
 
 
-def dag_bundle_list(bundles: Mapping[str, Path]) -> str:
-    """Return the JSON of `dag_bundle_config_list`: one local folder a bundle, by name."""
+def dag_bundle_list(bundles: Mapping[str, Path | str], connection: str = "aws_default") -> str:
+    """Return the JSON of `dag_bundle_config_list`: a local folder or an S3 prefix a bundle."""
     return json.dumps(
-        [
-            {"name": name, "classpath": _LOCAL_BUNDLE, "kwargs": {"path": str(path)}}
-            for name, path in bundles.items()
-        ]
+        [{"name": name} | _bundle(str(place), connection) for name, place in bundles.items()]
     )
+
+
+def _bundle(place: str, connection: str) -> dict[str, object]:
+    if not place.startswith("s3://"):
+        return {"classpath": _LOCAL_BUNDLE, "kwargs": {"path": place}}
+    bucket, _, prefix = place.removeprefix("s3://").partition("/")
+    arguments = {"bucket_name": bucket, "prefix": prefix, "aws_conn_id": connection}
+    return {"classpath": _S3_BUNDLE, "kwargs": arguments}
 
 
 def airflow_environment(settings: AirflowSettings) -> dict[str, str]:
@@ -90,7 +99,7 @@ def airflow_environment(settings: AirflowSettings) -> dict[str, str]:
         "workers": _WORKERS,
         "dag_processor": {
             **_DAG_PROCESSOR,
-            "dag_bundle_config_list": dag_bundle_list(settings.bundles),
+            "dag_bundle_config_list": dag_bundle_list(settings.bundles, settings.bundle_connection),
         },
         "triggerer": {"capacity": settings.triggerer_capacity},
     }
@@ -111,7 +120,7 @@ def _core(settings: AirflowSettings) -> dict[str, object]:
         "auth_manager": _SIMPLE_AUTH,
         "simple_auth_manager_users": f"{settings.admin}:admin",
         "simple_auth_manager_passwords_file": settings.passwords_file,
-        "execution_api_server_url": f"{settings.url}/execution/",
+        "execution_api_server_url": f"{settings.api_url or settings.url}/execution/",
         "hostname_callable": settings.hostname_callable,
         # A changed DAG file shows at once; the default holds it back for 30 s.
         "min_serialized_dag_update_interval": 1,
