@@ -1,0 +1,31 @@
+"""Docker's health check: asks the API server for itself, or for the server that is named."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+from urllib.parse import urlsplit
+
+from airflow_service.container import API_URL
+
+
+def main(server: str | None = None) -> str | None:
+    """Return what is wrong, or None."""
+    address = urlsplit(API_URL)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=8)
+    try:
+        connection.request("GET", "/api/v2/monitor/health")
+        answer = connection.getresponse()
+        content = answer.read()
+    except OSError as error:
+        return f"the API server {API_URL} does not answer: {error}"
+    if answer.status != http.client.OK:
+        return f"the API server answers {answer.status}"
+    name = server or "metadatabase"
+    status = json.loads(content)[name]["status"]
+    return None if status == "healthy" else f"{name} is {status}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

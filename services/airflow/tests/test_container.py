@@ -1,0 +1,56 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from airflow.providers.amazon.aws.bundles.s3 import S3DagBundle
+from airflow.sdk import Connection
+from airflow_service import container
+
+GIVEN = {
+    "AIRFLOW_PUBLIC_URL": "http://127.0.0.1:8080",
+    "AIRFLOW_DB_PASSWORD": "a/b",
+    "AIRFLOW_FERNET_KEY": "fernet",
+    "AIRFLOW_API_SECRET_KEY": "api",
+    "AIRFLOW_JWT_SECRET": "jwt",
+    "AIRFLOW_S3_KEY": "key",
+    "AIRFLOW_S3_SECRET": "secret",
+}
+
+
+def test_tasks_reach_the_api_inside_and_people_outside() -> None:
+    found = container.environment(GIVEN)
+
+    assert found["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:8080"
+    assert found["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://api-server:8080/execution/"
+    assert "airflow:a%2Fb@postgres/airflow" in found["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+
+
+def test_each_team_has_a_bundle_in_s3_that_airflow_can_make() -> None:
+    found = container.environment(GIVEN)
+
+    bundles = json.loads(found["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
+
+    assert [bundle["name"] for bundle in bundles] == ["data_engineering", "flows"]
+    for bundle in bundles:
+        assert bundle["classpath"] == f"{S3DagBundle.__module__}.{S3DagBundle.__qualname__}"
+        made = S3DagBundle(name=bundle["name"], **bundle["kwargs"])
+        assert (made.bucket_name, made.prefix) == ("dags", bundle["name"])
+        assert f"AIRFLOW_CONN_{made.aws_conn_id.upper()}" in found
+    connection = Connection.from_json(found["AIRFLOW_CONN_DAG_BUNDLES"], conn_id="dag_bundles")
+    assert (connection.login, connection.password) == ("key", "secret")
+    assert connection.extra_dejson["endpoint_url"] == "http://minio:9000"
+
+
+@pytest.mark.parametrize("name", sorted(GIVEN))
+def test_a_variable_that_is_not_set_is_named(name: str) -> None:
+    given = {key: value for key, value in GIVEN.items() if key != name}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow_service.container", "version"],
+        env={"PATH": os.environ["PATH"]} | given, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert f"{name} is not set" in done.stderr

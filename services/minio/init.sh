@@ -1,0 +1,26 @@
+#!/bin/sh
+# Buckets, versioning, users and their policies. Runs at every `up`: what is there stays.
+set -eu
+
+mc alias set --quiet s3 http://minio:9000 "$MINIO_ROOT_USER" "$MINIO_ROOT_PASSWORD"
+
+for bucket in trip-data metaflow dags; do
+  mc mb --ignore-existing "s3/$bucket"
+  mc version enable "s3/$bucket"
+done
+
+# Airflow's S3 DAG bundle wants its prefix to exist before the first deployment.
+for bundle in data_engineering flows; do
+  mc stat "s3/dags/$bundle/.bundle" >/dev/null 2>&1 || echo "$bundle" | mc pipe "s3/dags/$bundle/.bundle"
+done
+
+user() { # policy's name, access key, secret key
+  mc admin user add s3 "$2" "$3"
+  mc admin policy create s3 "$1" "/policies/$1.json"
+  # Attaching what is attached is refused as no change.
+  mc admin policy entities s3 --user "$2" | grep -q "$1" || mc admin policy attach s3 "$1" --user "$2"
+}
+user data-engineering "$DATA_ENGINEERING_S3_KEY" "$DATA_ENGINEERING_S3_SECRET"
+user ml-flows "$ML_FLOWS_S3_KEY" "$ML_FLOWS_S3_SECRET"
+user airflow "$AIRFLOW_S3_KEY" "$AIRFLOW_S3_SECRET"
+user metaflow-ui "$METAFLOW_UI_S3_KEY" "$METAFLOW_UI_S3_SECRET"

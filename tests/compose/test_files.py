@@ -1,0 +1,140 @@
+"""What must hold of the compose files and Dockerfiles, checked without Docker."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = ROOT / "compose.yaml"
+SECRET = re.compile(r"(PASSWORD|PSWD|SECRET|TOKEN|_KEY)$")
+VARIABLE = re.compile(r"\$\{(\w+)(:\?[^}]*|:-([^}]*))?\}")
+UNITS = {"m": 1, "g": 1024}
+
+
+def files() -> list[Path]:
+    return [ROOT / path for path in yaml.safe_load(COMPOSE.read_text())["include"]]
+
+
+def services() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for file in files():
+        found |= yaml.safe_load(file.read_text())["services"]
+    return found
+
+
+def is_job(name: str) -> bool:
+    return name.endswith("-init")
+
+
+def ours(service: dict[str, Any]) -> bool:
+    return "platform/" in service["image"]
+
+
+def megabytes(limit: str) -> int:
+    return int(limit[:-1]) * UNITS[limit[-1]]
+
+
+def default_of(text: str) -> str:
+    return VARIABLE.sub(lambda match: match[3] or "", text)
+
+
+def variables(node: object) -> Iterator[re.Match[str]]:
+    yield from VARIABLE.finditer(json.dumps(node))
+
+
+@pytest.mark.parametrize("name", services())
+def test_a_service_has_limits_and_a_pinned_image(name: str) -> None:
+    service = services()[name]
+
+    assert "mem_limit" in service
+    _, _, tag = default_of(service["image"]).rpartition(":")
+    assert tag == "local" if ours(service) else re.search(r"\d+\.\d+|\d{4}-\d\d", tag)
+
+
+@pytest.mark.parametrize("name", [name for name in services() if not is_job(name)])
+def test_a_server_says_when_it_is_healthy_and_comes_back(name: str) -> None:
+    service = services()[name]
+
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert service["restart"] == "unless-stopped"
+    assert "stop_grace_period" in service or service["stop_signal"] == "SIGKILL"
+
+
+@pytest.mark.parametrize("name", [name for name in services() if is_job(name)])
+def test_a_job_is_waited_for_and_not_started_again(name: str) -> None:
+    # `up --wait` takes a container that ended for a failure unless another one waits for its end.
+    waiting = [
+        dependency["condition"]
+        for service in services().values()
+        for other, dependency in service.get("depends_on", {}).items()
+        if other == name
+    ]
+
+    assert "service_completed_successfully" in waiting
+    assert "restart" not in services()[name]
+
+
+def test_all_servers_together_fit_into_a_laptop_of_8_gb() -> None:
+    limits = [
+        megabytes(service["mem_limit"]) for name, service in services().items() if not is_job(name)
+    ]
+
+    assert sum(limits) <= 8_000_000_000 / 2**20
+
+
+def test_every_port_is_of_one_address_that_can_be_changed() -> None:
+    for service in services().values():
+        for port in service.get("ports", ()):
+            assert re.fullmatch(
+                r"\$\{(PODS_)?BIND_ADDRESS:-127\.0\.0\.1\}:\$\{\w+:-\d+\}:\d+", port
+            )
+
+
+def test_no_secret_has_a_value_or_a_default() -> None:
+    for name, service in services().items():
+        for variable, value in service.get("environment", {}).items():
+            if SECRET.search(variable):
+                assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), f"{name}: {variable}"
+
+
+def test_a_missing_secret_names_the_command_that_draws_it() -> None:
+    missing = {match[2] for file in files() for match in variables(file.read_text())}
+
+    assert {text for text in missing if text and text.startswith(":?")} == {
+        ":?run `python3 services/env.py` first"
+    }
+
+
+def test_only_the_kubelet_is_privileged() -> None:
+    privileged = {name for name, service in services().items() if service.get("privileged")}
+
+    assert privileged == {"k3s"}
+
+
+def test_no_team_may_write_what_is_the_other_teams() -> None:
+    def writes(name: str) -> set[str]:
+        policy = json.loads((ROOT / f"services/minio/policies/{name}.json").read_text())
+        return {
+            resource.removeprefix("arn:aws:s3:::")
+            for statement in policy["Statement"]
+            if "s3:PutObject" in statement["Action"]
+            for resource in statement["Resource"]
+        }
+
+    assert writes("data-engineering") == {"trip-data/*", "dags/data_engineering/*"}
+    assert writes("ml-flows") == {"metaflow/*", "trip-data/predictions/*", "dags/flows/*"}
+    assert writes("airflow") == writes("metaflow-ui") == set()
+
+
+def test_our_image_takes_no_secret_at_build_time_and_runs_as_a_number() -> None:
+    text = (ROOT / "services/airflow/Dockerfile").read_text()
+    named = re.findall(r"^\s*(?:ARG|ENV)\s+(\w+)|^\s+(\w+)=", text, re.MULTILINE)
+
+    assert not [name for pair in named for name in pair if SECRET.search(name)]
+    assert re.findall(r"^USER (\S+)$", text, re.MULTILINE)[-1].isdigit()
+    assert (ROOT / "services/airflow/Dockerfile.dockerignore").read_text().splitlines()[1] == "*"
