@@ -15,7 +15,7 @@ def end(self):
 """
 
 
-@pytest.mark.parametrize("decorator", ["@batch", "@kubernetes"])
+@pytest.mark.parametrize("decorator", ["@batch"])
 def test_a_step_decorator_that_cannot_run_is_named_with_its_step(write_flow, decorator):
     graph = read_graph(write_flow(TWO_STEPS.format(decorator=decorator)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from metaflow_airflow.deploy.places import Place, place_of
 from metaflow_airflow.deploy.rest import setting
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph.read import read_graph
-from metaflow_airflow.plan import Deployment, Plan, build_plan
+from metaflow_airflow.plan import Deployment, Plan, PlannedStep, build_plan
 from metaflow_airflow.plan.schedule import read_schedule
 from metaflow_airflow.plan.sensors import read_sensors
 from metaflow_airflow.render import render
 
 DAGS_FOLDER = "AIRFLOW_DAGS_FOLDER"
+KUBERNETES_CONN_ID = "AIRFLOW_KUBERNETES_CONN_ID"
 _SHARED_DATASTORES = ("s3", "azure", "gs")
 
 
@@ -76,6 +78,13 @@ class Export:
                 "needs there, and export without --environment."
             )
         self.read()
+        alone = [step for step in self._steps() if step.pod and not step.pod.volumes]
+        if alone and self.obj.metadata.TYPE == "local":
+            raise BridgeError(
+                f"Step *{alone[0].name}* runs in a pod, which shares no folder with others for "
+                "*local* metadata. Export with --metadata=service (METAFLOW_SERVICE_URL), or mount "
+                "a shared volume (persistent_volume_claims) as METAFLOW_DATASTORE_SYSROOT_LOCAL."
+            )
 
     def read(self) -> None:
         """Read the flow and refuse what cannot run."""
@@ -84,7 +93,9 @@ class Export:
         self._schedule = read_schedule(schedule.attributes) if schedule else None
         self._sensors = read_sensors(self._graph)
         self._decorators, attached = read_flow.read_attached(self.obj)
-        self._blocks = build_plan(self._graph, decorators=attached)
+        self._blocks = build_plan(
+            self._graph, decorators=attached, pod_secrets=read_flow.read_pod_secrets()
+        )
         self._parameters = tuple(
             read_flow.read_parameters(self.obj.flow, scheduled=self._schedule is not None)
         )
@@ -120,6 +131,7 @@ class Export:
             max_workers=self.max_workers,
             pool=self.pool,
             timeout=self.timeout,
+            kubernetes_conn_id=setting(KUBERNETES_CONN_ID) or None,
         )
 
     def _deployment(self, token: str) -> Deployment:
@@ -146,11 +158,15 @@ class Export:
         from metaflow.package import MetaflowPackage
 
         obj = self.obj
-        obj.package = MetaflowPackage(
-            obj.flow,
-            obj.environment,
-            obj.echo,
-            suffixes=obj.package_suffixes,
-            flow_datastore=obj.flow_datastore,
-        )
+        with read_flow.without_client_checks(obj.flow):
+            obj.package = MetaflowPackage(
+                obj.flow,
+                obj.environment,
+                obj.echo,
+                suffixes=obj.package_suffixes,
+                flow_datastore=obj.flow_datastore,
+            )
         return obj.package
+
+    def _steps(self) -> Iterator[PlannedStep]:
+        return self.plan().steps()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from metaflow_airflow.errors import BridgeError
@@ -13,7 +14,7 @@ _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean
 _JSON_TYPES = ("object", "array", "string", "number", "boolean", "null")
 
 # Decorators that the plan carries out itself; the step need not see them again.
-_PLANNED = ("retry", "environment")
+_PLANNED = ("retry", "environment", "kubernetes")
 
 # Settings of whoever exports that a step needs too; a worker that sets them itself wins.
 _SETTINGS = (
@@ -123,6 +124,29 @@ def read_attached(obj: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]
         name: tuple(spec for spec in specs if spec not in shared)
         for name, specs in attached.items()
     }
+
+
+@contextmanager
+def without_client_checks(flow: Any) -> Iterator[None]:
+    """Let a flow be packaged where Kubernetes' Python client is not installed.
+
+    @kubernetes wants it for submitting pods itself; here Airflow does that.
+    """
+    kept = {step: step.decorators for step in flow}
+    for step, decorators in kept.items():
+        step.decorators = [each for each in decorators if each.name != "kubernetes"]
+    try:
+        yield
+    finally:
+        for step, decorators in kept.items():
+            step.decorators = decorators
+
+
+def read_pod_secrets() -> tuple[str, ...]:
+    """Names of the Kubernetes secrets that the site gives to every pod."""
+    from metaflow.metaflow_config import KUBERNETES_SECRETS
+
+    return tuple(filter(None, (KUBERNETES_SECRETS or "").split(",")))
 
 
 def read_settings() -> dict[str, str]:

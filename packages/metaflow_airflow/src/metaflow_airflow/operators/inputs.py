@@ -6,6 +6,7 @@ indexes; a task at depth 2 with path (2, 5) is the sixth item of the third item.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -48,9 +49,10 @@ class Reference:
         return {key: value for key, value in asdict(self).items() if value not in (None, ())}
 
     @classmethod
-    def from_xcom(cls, value: Mapping[str, Any]) -> Reference:
-        """From JSON."""
-        return cls(**{**value, "path": tuple(value.get("path", ()))})
+    def from_xcom(cls, value: Mapping[str, Any] | str) -> Reference:
+        """From JSON (what a trigger returned comes back as text)."""
+        said = json.loads(value) if isinstance(value, str) else value
+        return cls(**{**said, "path": tuple(said.get("path", ()))})
 
 
 def taken(

@@ -9,6 +9,7 @@ from metaflow_airflow.plan.model import (
     Parameter,
     Plan,
     PlannedStep,
+    Pod,
     Schedule,
     Sensor,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "Parameter",
     "Plan",
     "PlannedStep",
+    "Pod",
     "Schedule",
     "Sensor",
     "build_plan",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from graphlib import TopologicalSorter
 
 from metaflow_airflow.graph import Graph, Kind, Step
-from metaflow_airflow.plan.model import Block, Body, Items, PlannedStep
+from metaflow_airflow.plan.model import Block, Body, Items, PlannedStep, Pod
+from metaflow_airflow.plan.pod import pod_of
 from metaflow_airflow.plan.refuse import refuse
 from metaflow_airflow.plan.secrets import plain_variables
 
@@ -15,18 +16,24 @@ def build_plan(
     graph: Graph,
     *,
     decorators: Mapping[str, tuple[str, ...]] | None = None,
+    pod_secrets: Sequence[str] = (),
 ) -> tuple[Block, ...]:
     """The flow's steps as blocks, each after all that it depends on.
 
     Args:
         decorators: specs of the decorators that the command line attached, by step.
+        pod_secrets: names of Kubernetes secrets that the site gives to every pod.
 
     Raises:
         NotSupportedError: naming step, decorator and reason.
     """
     refuse(graph)
     planned = {
-        step.name: _plan_step(step, decorators=(decorators or {}).get(step.name, ()))
+        step.name: _plan_step(
+            step,
+            decorators=(decorators or {}).get(step.name, ()),
+            pod=pod_of(step, pod_secrets),
+        )
         for step in graph.steps.values()
     }
     blocks: dict[str, Block] = {}
@@ -46,7 +53,7 @@ def build_plan(
     return tuple(blocks[key] for key in _order(graph, blocks, home))
 
 
-def _plan_step(step: Step, *, decorators: tuple[str, ...]) -> PlannedStep:
+def _plan_step(step: Step, *, decorators: tuple[str, ...], pod: Pod | None) -> PlannedStep:
     retry = step.decorator("retry")
     timeout = step.decorator("timeout")
     return PlannedStep(
@@ -61,6 +68,7 @@ def _plan_step(step: Step, *, decorators: tuple[str, ...]) -> PlannedStep:
         decorators=decorators,
         environment=plain_variables(step),
         doc=step.doc,
+        pod=pod,
     )
 
 

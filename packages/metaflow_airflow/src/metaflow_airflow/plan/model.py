@@ -203,6 +203,7 @@ class Plan:
         blocks: in an order in which each stands after what it depends on.
         max_workers: how many steps of a run may run at once.
         pool: Airflow's pool for the steps. timeout: seconds for a whole run.
+        kubernetes_conn_id: the Airflow connection to the cluster; None for Airflow's default one.
     """
 
     dag_id: str
@@ -217,6 +218,7 @@ class Plan:
     max_workers: int | None = None
     pool: str | None = None
     timeout: int | None = None
+    kubernetes_conn_id: str | None = None
 
     def steps(self) -> Iterator[PlannedStep]:
         """All steps, in the blocks' order."""

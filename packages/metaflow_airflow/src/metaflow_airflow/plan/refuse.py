@@ -7,9 +7,8 @@ from metaflow_airflow.graph import Graph, Step
 
 _STEP_DECORATORS = {
     "parallel": "Airflow has no gang of tasks that run at the same time and know each other",
-    "batch": "steps run as processes on an Airflow worker; remove it to run the step there",
-    "slurm": "steps run as processes on an Airflow worker; remove it to run the step there",
-    "kubernetes": "steps as pods come with a later version; remove it to run the step as a process",
+    "batch": "steps run as processes on a worker, or as pods with @kubernetes; use that instead",
+    "slurm": "steps run as processes on a worker, or as pods with @kubernetes; use that instead",
 }
 _FLOW_DECORATORS = {
     "trigger": "give the DAG a schedule, or trigger it from the DAG that publishes the data",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields
 from datetime import timedelta
+from typing import Any
 
 from metaflow_airflow import __version__
-from metaflow_airflow.plan import Body, Items, Parameter, Plan, PlannedStep, Sensor
+from metaflow_airflow.plan import Body, Items, Parameter, Plan, PlannedStep, Pod, Sensor
 from metaflow_airflow.plan.model import CODE_METADATA
 from metaflow_airflow.render.literals import Source, call, literal
 
@@ -17,6 +20,7 @@ _SENSORS = {
 
 def render(plan: Plan) -> str:
     """The DAG file of a plan: imports of airflow.sdk and the bridge, the flow, its DAG."""
+    names = _pod_names(plan)
     lines = [
         f'"""{plan.flow} as an Airflow DAG, exported from {plan.deployment.script}.',
         "",
@@ -25,18 +29,19 @@ def render(plan: Plan) -> str:
         "",
         *_imports(plan),
         "",
+        *_pods(plan),
         f"flow = {_flow(plan)}",
         "",
         f"with {_dag(plan)} as dag:",
     ]
     for block in plan.blocks:
         if isinstance(block, Body):
-            lines += _body(block)
+            lines += _body(block, names)
         elif isinstance(block, Items):
             lines.append("    " + call("flow.items", block.foreach))
         else:
             first = "start = " if plan.sensors and not block.after else ""
-            lines.append(f"    {first}{_step(block, each=block.each, indent=4)}")
+            lines.append(f"    {first}{_step(block, names, each=block.each, indent=4)}")
     waits = [f"wait_{number}" for number, _ in enumerate(plan.sensors, 1)]
     for name, sensor in zip(waits, plan.sensors, strict=True):
         lines.append(f"    {name} = {_sensor(sensor)}")
@@ -57,8 +62,36 @@ def _imports(plan: Plan) -> list[str]:
         *(["from datetime import timedelta", ""] if plan.timeout or deltas else []),
         *(f"from {module} import {name}" for module, name in sorted(modules.items())),
         f"from airflow.sdk import {', '.join(sdk)}",
-        "from metaflow_airflow.operators import MetaflowFlow",
+        "from metaflow_airflow.operators import MetaflowFlow"
+        + (", Pod" if any(step.pod for step in plan.steps()) else ""),
     ]
+
+
+def _pod_names(plan: Plan) -> dict[str, Pod]:
+    """The pods that differ, each by the name of a constant."""
+    found: list[Pod] = []
+    for step in plan.steps():
+        if step.pod and step.pod not in found:
+            found.append(step.pod)
+    return {f"POD_{number}" if number > 1 else "POD": pod for number, pod in enumerate(found, 1)}
+
+
+def _pods(plan: Plan) -> list[str]:
+    lines = []
+    for name, pod in _pod_names(plan).items():
+        said = {
+            field.name: value
+            for field in fields(pod)
+            if (value := getattr(pod, field.name)) != _default(field) or field.name == "image"
+        }
+        lines.append(f"{name} = {call('Pod', **said, _tail=len(name) + 3)}")
+    return lines
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default
 
 
 def _sensor(sensor: Sensor) -> str:
@@ -88,6 +121,7 @@ def _flow(plan: Plan) -> str:
         production_token=deployment.production_token,
         environment=dict(deployment.environment),
         pool=plan.pool,
+        kubernetes_conn_id=plan.kubernetes_conn_id,
         exported_by=__version__,
         _wrap=True,  # what a new export changes is one line in a diff
     )
@@ -127,17 +161,18 @@ def _param(parameter: Parameter) -> str:
     )
 
 
-def _body(body: Body) -> list[str]:
+def _body(body: Body, names: Mapping[str, Pod]) -> list[str]:
     return [
         "",
         f"    @flow.each({literal(body.each)})",
         f"    def {body.name}():",
-        *("        " + _step(step, each=None, indent=8) for step in body.steps),
+        *("        " + _step(step, names, each=None, indent=8) for step in body.steps),
         "",
     ]
 
 
-def _step(step: PlannedStep, *, each: str | None, indent: int) -> str:
+def _step(step: PlannedStep, names: Mapping[str, Pod], *, each: str | None, indent: int) -> str:
+    pod = next((Source(name) for name, pod in names.items() if pod == step.pod), None)
     return call(
         "flow.step",
         step.name,
@@ -150,5 +185,6 @@ def _step(step: PlannedStep, *, each: str | None, indent: int) -> str:
         timeout=step.timeout,
         decorators=list(step.decorators),
         environment=dict(step.environment),
+        pod=pod,
         _indent=indent,
     )
