@@ -4,6 +4,7 @@ import sys
 
 from metaflow_airflow.graph.read import read_graph
 from metaflow_airflow.plan import Deployment, Parameter, Plan, Schedule, build_plan
+from metaflow_airflow.plan.hooks import read_hooks
 from metaflow_airflow.plan.sensors import read_sensors
 from metaflow_airflow.render import render
 
@@ -132,3 +133,11 @@ def test_sensors_stand_before_the_start_step(flow, tmp_path):
     assert "execution_delta=timedelta(seconds=3600)" in text
     assert text.endswith("    [wait_1, wait_2] >> start\n")
     assert_formatted(tmp_path / "sensors.py", text)
+
+
+def test_exit_hooks_stand_after_the_last_step(flow, tmp_path):
+    text = render(plan_of(flow("hooked"), hooks=read_hooks(read_graph(flow("hooked")))))
+
+    last = 'flow.exit_hooks(on_success=["broken", "celebrate"], on_error=["mourn"])'
+    assert text.endswith(f'    flow.step("end", after="join")\n    {last}\n')
+    assert_formatted(tmp_path / "hooked.py", text)

@@ -14,6 +14,7 @@ from metaflow_airflow.deploy.rest import setting
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph.read import read_graph
 from metaflow_airflow.plan import Deployment, Plan, PlannedStep, build_plan
+from metaflow_airflow.plan.hooks import read_hooks
 from metaflow_airflow.plan.schedule import read_schedule
 from metaflow_airflow.plan.sensors import read_sensors
 from metaflow_airflow.render import render
@@ -92,6 +93,7 @@ class Export:
         schedule = self._graph.decorator("schedule")
         self._schedule = read_schedule(schedule.attributes) if schedule else None
         self._sensors = read_sensors(self._graph)
+        self._hooks = read_hooks(self._graph)
         self._decorators, attached = read_flow.read_attached(self.obj)
         self._blocks = build_plan(
             self._graph, decorators=attached, pod_secrets=read_flow.read_pod_secrets()
@@ -125,6 +127,7 @@ class Export:
             blocks=self._blocks,
             parameters=self._parameters,
             sensors=self._sensors,
+            hooks=self._hooks,
             schedule=self._schedule,
             doc=self._graph.doc,
             paused=self.paused,

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from metaflow_airflow.operators.inputs import Reference, Upstream, taken
-from metaflow_airflow.plan.model import Deployment, PlannedStep
+from metaflow_airflow.plan.model import Deployment, ExitHooks, PlannedStep
 from metaflow_airflow.runtime import ids
 from metaflow_airflow.runtime.resume import Resume, split
 from metaflow_airflow.runtime.task import Clone, Init, StepResult, StepTask
@@ -25,6 +25,7 @@ class StepDefinition:
         step: what the plan says of the step. upstream: the steps whose outcome it takes.
         depth: how many foreaches are open around it. may_skip: a switch stands before it.
         retries: Airflow's.
+        hooks: instead of a step, the exit hooks of the flow, after its first and last step.
     """
 
     flow: str
@@ -34,6 +35,7 @@ class StepDefinition:
     depth: int
     may_skip: bool
     retries: int
+    hooks: ExitHooks | None = None
 
     def to_json(self) -> str:
         """As JSON text."""
@@ -73,6 +75,9 @@ def chosen_inputs(
     """The references that the step takes; none when it was not chosen, and then the reason."""
     sources = list(sources)
     found = taken(definition.step.name, path, sources)
+    if definition.hooks:
+        ended = "succeeded" if _succeeded(definition, found) else "failed"
+        return found, "" if _hooks(definition, found) else f"no exit hook for a run that {ended}"
     if found or not definition.upstream:
         return found, ""
     choices = {r.choice for _, references in sources for r in references if r.choice}
@@ -96,7 +101,7 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
     if not definition.upstream:
         origin = resume.run if resume and not resume.changed else None
         init = Init(task_id=parameters_id, parameters=parameters, clone=origin)
-    if resume and not life.cleared:
+    if resume and not life.cleared and not definition.hooks:
         clone = _clone(step.name, this, resume, inputs, parameters_id)
     return StepTask(
         flow=definition.flow,
@@ -126,6 +131,7 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
         origin_run_id=resume.run if resume else None,
         init=init,
         clone=clone,
+        hooks=_hooks(definition, inputs),
         owner=deployment.owner,
         production_token=deployment.production_token,
         defaults=deployment.environment,
@@ -171,6 +177,20 @@ def upstream_map_index(
 def with_life(this: Try, begin: int, retries: int) -> Try:
     """The same try, of a life that began after `begin` tries (see ids.life)."""
     return replace(this, max_tries=begin + retries)
+
+
+def _succeeded(definition: StepDefinition, found: Sequence[Reference]) -> bool:
+    """Whether the flow's last step, the last upstream of its hooks, has ended well."""
+    last = definition.upstream[-1].step
+    return any(reference.pathspec.split("/")[1] == last for reference in found)
+
+
+def _hooks(definition: StepDefinition, found: Sequence[Reference]) -> tuple[str, ...]:
+    if definition.hooks is None:
+        return ()
+    if _succeeded(definition, found):
+        return definition.hooks.on_success
+    return definition.hooks.on_error
 
 
 def _clone(

@@ -14,9 +14,17 @@ from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.operators.attempt import StepDefinition
 from metaflow_airflow.operators.inputs import Upstream
 from metaflow_airflow.operators.items import MetaflowItemsOperator
+from metaflow_airflow.operators.outcome import MetaflowOutcomeOperator
 from metaflow_airflow.operators.pod import MetaflowPodOperator, start_arguments
 from metaflow_airflow.operators.process import MetaflowProcessOperator
-from metaflow_airflow.plan.model import CODE_METADATA, Deployment, Items, PlannedStep, Pod
+from metaflow_airflow.plan.model import (
+    CODE_METADATA,
+    Deployment,
+    ExitHooks,
+    Items,
+    PlannedStep,
+    Pod,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -34,7 +42,7 @@ class _Task:
     depth: int
     switch: bool = False
     may_skip: bool = False
-    on_worker: bool = True
+    pod: Pod | None = None
 
     @property
     def optional(self) -> bool:
@@ -157,46 +165,62 @@ class MetaflowFlow:
             Upstream(step, depth=self._task(step).depth, switch=self._task(step).switch)
             for step in after
         )
-        arguments: dict[str, Any] = {
-            "task_id": name,
-            "definition": StepDefinition(
-                flow=self.name,
-                deployment=self._deployment,
-                step=planned,
-                upstream=upstream,
-                depth=depth,
-                may_skip=self._may_skip(after),
-                retries=retries,
-            ),
-            "retries": retries,
-            "retry_delay": timedelta(seconds=retry_delay),
-            "trigger_rule": self._trigger_rule(after),
-        }
-        operator_class: Any = MetaflowProcessOperator
-        if pod:
-            operator_class = MetaflowPodOperator
-            arguments |= start_arguments(arguments["definition"], self.kubernetes_conn_id)
-        elif timeout:
-            # A trigger keeps its own deadline: Airflow's would leave the pod running.
-            arguments["execution_timeout"] = timedelta(seconds=timeout + _TIMEOUT_GRACE)
-        if each:
-            arguments["map_index_template"] = "{{ task.item['label'] }}"
-        if self.pool:
-            arguments["pool"] = self.pool
-        if self._body:
-            operator: Any = operator_class(item=self._body[1], **arguments)
-        elif each:
-            operator = operator_class.partial(**arguments).expand(item=self._list_of(each))
-        else:
-            operator = operator_class(**arguments)
+        definition = StepDefinition(
+            flow=self.name,
+            deployment=self._deployment,
+            step=planned,
+            upstream=upstream,
+            depth=depth,
+            may_skip=self._may_skip(after),
+            retries=retries,
+        )
+        operator = self._new(
+            definition,
+            items=self._body[1] if self._body else self._list_of(each) if each else None,
+            task_id=name,
+            retries=retries,
+            retry_delay=timedelta(seconds=retry_delay),
+            trigger_rule=self._trigger_rule(after),
+        )
         for source in after:
             # A foreach step's items come through its list, which is a dependency already.
             if source != each:
                 self._task(source).operator >> operator
-        self._tasks[name] = _Task(
-            operator, depth, bool(chooses), self._may_skip(after), on_worker=pod is None
-        )
+        self._tasks[name] = _Task(operator, depth, bool(chooses), self._may_skip(after), pod=pod)
         return operator  # type: ignore[no-any-return]
+
+    def exit_hooks(
+        self, *, on_success: Sequence[str] = (), on_error: Sequence[str] = ()
+    ) -> BaseOperator:
+        """Add the task that calls the flow's exit hooks, once all steps have ended.
+
+        It runs where the flow's first step runs; a hook that fails does not fail the run.
+
+        Args:
+            on_success, on_error: import paths, or names of functions in the flow's file.
+        """
+        steps = list(self._tasks)  # the first and the last one are those of the flow
+        pod = self._tasks[steps[0]].pod
+        definition = StepDefinition(
+            flow=self.name,
+            deployment=self._deployment,
+            step=PlannedStep(name="_exit_hooks", pod=pod),
+            upstream=(Upstream(steps[0], depth=0), Upstream(steps[-1], depth=0)),
+            depth=0,
+            may_skip=True,
+            retries=0,
+            hooks=ExitHooks(tuple(on_success), tuple(on_error)),
+        )
+        hooks = self._new(definition, task_id="exit.hooks")
+        outcome = MetaflowOutcomeOperator(task_id="exit.outcome", last=steps[-1])
+        # A step whose input failed counts as ended while others run: after all of them.
+        for task in self._tasks.values():
+            task.operator >> hooks
+        self._tasks[steps[-1]].operator >> outcome
+        # Airflow lets teardowns run when somebody marks the run failed.
+        hooks.as_teardown()
+        outcome.as_teardown(on_failure_fail_dagrun=True)
+        return hooks  # type: ignore[no-any-return]
 
     def items(self, foreach: str) -> BaseOperator:
         """Add the task that makes one list of the items of all tasks of a nested foreach step."""
@@ -229,9 +253,29 @@ class MetaflowFlow:
 
         return add
 
+    def _new(self, definition: StepDefinition, *, items: Any = None, **arguments: Any) -> Any:
+        """The operator of a step (mapped over the items), of the kind that runs it."""
+        step = definition.step
+        arguments["definition"] = definition
+        operator_class: Any = MetaflowProcessOperator
+        if step.pod:
+            operator_class = MetaflowPodOperator
+            arguments |= start_arguments(definition, self.kubernetes_conn_id)
+        elif step.timeout:
+            # A trigger keeps its own deadline: Airflow's would leave the pod running.
+            arguments["execution_timeout"] = timedelta(seconds=step.timeout + _TIMEOUT_GRACE)
+        if self.pool:
+            arguments["pool"] = self.pool
+        if items is None:
+            return operator_class(**arguments)
+        arguments["map_index_template"] = "{{ task.item['label'] }}"
+        if self._body:
+            return operator_class(item=items, **arguments)
+        return operator_class.partial(**arguments).expand(item=items)
+
     def _list_of(self, foreach: str) -> Any:
         flattened = Items(foreach).name
-        if not self._task(foreach).on_worker:
+        if self._task(foreach).pod:
             # Airflow maps over no list that a trigger returned.
             self.items(foreach)
         return self._task(flattened if flattened in self._tasks else foreach).operator.output

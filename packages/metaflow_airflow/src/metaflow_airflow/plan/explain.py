@@ -27,6 +27,9 @@ def explain(plan: Plan) -> str:
             lines.append(f"  {block.name}: collects the items of all {block.foreach} tasks")
         else:
             lines.append(f"  {_line(block, switches)}")
+    if plan.hooks:
+        for when, names in (("succeeds", plan.hooks.on_success), ("fails", plan.hooks.on_error)):
+            lines += [f"  when the run {when}: calls {name}" for name in names]
     return "\n".join(lines) + "\n"
 
 

@@ -156,6 +156,18 @@ class Sensor:
 
 
 @dataclass(frozen=True)
+class ExitHooks:
+    """Functions of the flow's code that are called once when a run has ended.
+
+    Args:
+        on_success, on_error: import paths, or names of functions in the flow's file.
+    """
+
+    on_success: tuple[str, ...] = ()
+    on_error: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Schedule:
     """When the DAG starts by itself: a five-field cron expression in a time zone."""
 
@@ -212,6 +224,7 @@ class Plan:
     blocks: tuple[Block, ...]
     parameters: tuple[Parameter, ...] = ()
     sensors: tuple[Sensor, ...] = ()
+    hooks: ExitHooks | None = None
     schedule: Schedule | None = None
     doc: str = ""
     paused: bool | None = None

@@ -13,7 +13,6 @@ _STEP_DECORATORS = {
 _FLOW_DECORATORS = {
     "trigger": "give the DAG a schedule, or trigger it from the DAG that publishes the data",
     "trigger_on_finish": "trigger the DAG from the DAG that it waits for",
-    "exit_hook": "exit hooks are not exported yet; let a step of the flow do it",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from metaflow_airflow import __version__
 from metaflow_airflow.plan import Body, Items, Parameter, Plan, PlannedStep, Pod, Sensor
-from metaflow_airflow.plan.model import CODE_METADATA
+from metaflow_airflow.plan.model import CODE_METADATA, ExitHooks
 from metaflow_airflow.render.literals import Source, call, literal
 
 _SENSORS = {
@@ -42,6 +42,8 @@ def render(plan: Plan) -> str:
         else:
             first = "start = " if plan.sensors and not block.after else ""
             lines.append(f"    {first}{_step(block, names, each=block.each, indent=4)}")
+    if plan.hooks:
+        lines.append("    " + _hooks(plan.hooks))
     waits = [f"wait_{number}" for number, _ in enumerate(plan.sensors, 1)]
     for name, sensor in zip(waits, plan.sensors, strict=True):
         lines.append(f"    {name} = {_sensor(sensor)}")
@@ -98,6 +100,11 @@ def _sensor(sensor: Sensor) -> str:
     arguments = {key: value for key, value in sensor.arguments.items() if value is not False}
     tail = len("wait_1 = ")
     return call(sensor.operator, task_id=sensor.name, **arguments, _indent=4, _tail=tail)
+
+
+def _hooks(hooks: ExitHooks) -> str:
+    on_success, on_error = list(hooks.on_success), list(hooks.on_error)
+    return call("flow.exit_hooks", on_success=on_success, on_error=on_error, _indent=4)
 
 
 def _flow(plan: Plan) -> str:

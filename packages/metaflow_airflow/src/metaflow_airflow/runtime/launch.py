@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import os
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from . import command
@@ -15,6 +17,7 @@ from .child import Program
 from .clone import clone_parameters, clone_task
 from .failures import BROKEN, LaunchError, Stop
 from .guard import TOKEN_VARIABLE, Guard, end_strays
+from .hooks import call_hook
 from .host import TaskLock, host_directory
 from .judge import broken, judge, launch_failure, stopped
 from .prepare import Prepared, Work, prepare
@@ -164,6 +167,8 @@ class _Children:
     def run(self) -> StepResult | Program:
         store, init = self._prepared.store, self._task.init
         self._supervisor.signals.stop_raising()
+        if self._task.hooks:
+            return self._call_hooks()
         missing = init if init and not store.is_initialized(init) else None
         in_shell = self._task.environment_type != "local"
         copied = store.find_finished(self._task.clone) if self._task.clone else None
@@ -180,6 +185,21 @@ class _Children:
         if missing:
             store.mark_initialized(missing)
         return self._copy_result(copied) if copied else self._with_report(outcome)
+
+    def _call_hooks(self) -> StepResult | Program:
+        """All of them, though one fails; the first failure counts."""
+        task, environ = self._task, self._prepared.environ
+        failure = None
+        for name in task.hooks:
+            call = functools.partial(call_hook, task, name)
+            outcome = self._run_child(Program(environ, call=call))
+            if isinstance(outcome, Program):
+                return outcome
+            if outcome.killed_by is not None:
+                return outcome  # asked to end
+            if not outcome.ok and failure is None:
+                failure = replace(outcome, error=f"exit hook {name}: {outcome.error}")
+        return failure or StepResult(ok=True, exit_code=0)
 
     def _init_program(self, init: Init) -> Program:
         task, environ = self._task, self._prepared.environ

@@ -72,6 +72,7 @@ class StepTask:
         env: variables for the step; never secrets.
         defaults: variables where the place that it runs in does not set them.
         clone: the task of which this one may become a copy, instead of running.
+        hooks: exit hooks to call instead of running a step: import paths, or functions' names.
         timeout: seconds after which the launcher ends the step (its own @timeout comes earlier).
     """
 
@@ -103,6 +104,7 @@ class StepTask:
     env: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)
     clone: Clone | None = None
+    hooks: tuple[str, ...] = ()
     timeout: float | None = None
 
     @property
