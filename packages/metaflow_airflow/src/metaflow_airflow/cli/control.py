@@ -71,9 +71,12 @@ def delete(obj: Any, file: str | None, authorize: str | None) -> None:
         check_token(obj, authorize)
         client = AirflowClient.from_settings()
         place, name = target_of(file, obj.airflow.dag_id)
-        place.remove(name)
+        client.check()
+        removed = place.remove(name)
         try:
             client.delete_dag(obj.airflow.dag_id)
         except NotFoundError:
+            if not removed:
+                raise
             obj.echo(f"Airflow at {client.url} did not have *{obj.airflow.dag_id}*.")
     obj.echo(f"DAG *{obj.airflow.dag_id}* is deleted.", bold=True)

@@ -33,8 +33,9 @@ from metaflow_airflow.cli.errors import at_least, spoken
 @click.option(
     "--is-paused-upon-creation/--no-is-paused-upon-creation",
     "paused",
-    default=None,
-    help="Whether a new DAG starts out paused; by default Airflow's own setting.",
+    default=False,
+    show_default=True,
+    help="Whether a new DAG starts out paused.",
 )
 @click.option(
     "--namespace",
@@ -65,7 +66,7 @@ from metaflow_airflow.cli.errors import at_least, spoken
     default=600,
     show_default=True,
     help="Seconds to wait until Airflow has loaded the DAG (where METAFLOW_AIRFLOW_REST_API_URL "
-    "says whom to ask); 0: do not wait.",
+    "says whom to ask, and FILE is not outside of METAFLOW_AIRFLOW_DAGS_FOLDER); 0: do not wait.",
 )
 @click.option("--deployer-attribute-file", default=None, hidden=True)
 @click.pass_obj
@@ -76,7 +77,7 @@ def create(
     generate_new_token: bool,
     given_token: str | None,
     tags: tuple[str, ...],
-    paused: bool | None,
+    paused: bool,
     user_namespace: str | None,
     max_workers: int,
     workflow_timeout: int | None,
@@ -85,7 +86,7 @@ def create(
     deployer_attribute_file: str | None,
 ) -> None:
     """Export the flow: refuse early, package, then write the file in one move."""
-    from metaflow_airflow.cli.export import Export, target_of
+    from metaflow_airflow.cli.export import Export, is_read, target_of
     from metaflow_airflow.deploy.rest import URL, AirflowClient, setting
     from metaflow_airflow.deploy.wait import wait_for_dag
 
@@ -102,8 +103,11 @@ def create(
     with spoken():
         place, name = target_of(file, dag_id)
         place.check()
-        client = AirflowClient.from_settings() if wait and setting(URL) else None
         export.check()
+        waits = wait and setting(URL) and is_read(file)
+        client = AirflowClient.from_settings() if waits else None
+        if client:
+            client.check()
         _write_attributes(obj, deployer_attribute_file)
         obj.echo(f"Exporting *{dag_id}* as an Airflow DAG...", bold=True)
         token = export.token(authorize, given_token, generate_new_token)

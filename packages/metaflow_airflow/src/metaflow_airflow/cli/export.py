@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_airflow.cli import naming, read_flow
+from metaflow_airflow.deploy import s3
 from metaflow_airflow.deploy.places import Place, place_of
 from metaflow_airflow.deploy.rest import setting
 from metaflow_airflow.errors import BridgeError
@@ -43,8 +44,20 @@ def target_of(file: str | None, dag_id: str) -> tuple[Place, str]:
         return place_of(folder), f"{dag_id}.py"
     if not file.startswith("s3://") and Path(file).resolve() == Path(sys.argv[0]).resolve():
         raise BridgeError(f"{file} is the flow's own file. Give the DAG file another name.")
+    if not file.endswith(".py"):
+        raise BridgeError(f"FILE {file} must end in .py: Airflow loads no DAGs from other files.")
     folder, _, name = file.rpartition("/")
     return place_of(folder or ("/" if file.startswith("/") else ".")), name
+
+
+def is_read(file: str | None) -> bool:
+    """Whether Airflow can be expected to read the DAG file there (unknown places: yes)."""
+    folder = setting(DAGS_FOLDER)
+    if file is None or not folder:
+        return True
+    if file.startswith("s3://") or folder.startswith("s3://"):
+        return file.startswith(f"{folder.rstrip('/')}/")
+    return Path(file).resolve().is_relative_to(Path(folder).resolve())
 
 
 @dataclass
@@ -86,6 +99,17 @@ class Export:
                 "*local* metadata. Export with --metadata=service (METAFLOW_SERVICE_URL), or mount "
                 "a shared volume (persistent_volume_claims) as METAFLOW_DATASTORE_SYSROOT_LOCAL."
             )
+        self._check_root(datastore)
+
+    def _check_root(self, datastore: str) -> None:
+        root = self.obj.flow_datastore.datastore_root
+        if not root:
+            raise BridgeError(
+                f"Datastore *{datastore}* has no place: set METAFLOW_DATASTORE_SYSROOT_"
+                f"{datastore.upper()} (such as s3://bucket/metaflow), or give --datastore-root."
+            )
+        if datastore == "s3":
+            s3.check(root, "The datastore")
 
     def read(self) -> None:
         """Read the flow and refuse what cannot run."""

@@ -23,8 +23,12 @@ def resolve_name(name: str | None) -> Name:
     Raises:
         MetaflowException: a name that Airflow takes for no DAG id, or --name with @project.
     """
-    from metaflow.plugins.airflow.airflow_cli import resolve_dag_name
+    from metaflow.plugins.airflow.airflow_cli import VALID_NAME, resolve_dag_name
 
+    if name and VALID_NAME.search(name):
+        raise MetaflowException(
+            f"--name {name!r} is no DAG id: use letters, digits, '_', '-' and '.' only."
+        )
     return Name(*resolve_dag_name(name))
 
 

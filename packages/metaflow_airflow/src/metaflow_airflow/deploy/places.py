@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from metaflow_airflow.deploy import s3
 from metaflow_airflow.errors import BridgeError
 
 
@@ -19,8 +20,8 @@ class Place(Protocol):
     def put(self, name: str, text: str) -> str:
         """Put a file in place at once; where it stands now."""
 
-    def remove(self, name: str) -> None:
-        """Remove a file; none is fine."""
+    def remove(self, name: str) -> bool:
+        """Remove a file; whether there was one."""
 
 
 def place_of(target: str) -> Place:
@@ -37,68 +38,76 @@ class FolderPlace:
     def check(self) -> None:
         """The folder must be there and writable."""
         if not self.folder.is_dir():
-            raise BridgeError(f"There is no folder {self.folder} for the DAG file.")
-        if not os.access(self.folder, os.W_OK):
             raise BridgeError(
-                f"The DAGs folder {self.folder} cannot be written by this user. Choose another "
-                "FILE, or ask whoever owns Airflow for access."
+                f"There is no folder {self.folder} for the DAG file. Make it, or give FILE (or "
+                "METAFLOW_AIRFLOW_DAGS_FOLDER) a folder that Airflow reads."
             )
+        try:
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise BridgeError(
+                f"The DAGs folder {self.folder} cannot be written by this user "
+                f"({error.strerror}). Choose another FILE, or ask whoever owns Airflow for access."
+            ) from error
 
     def put(self, name: str, text: str) -> str:
         """Write beside it and rename: Airflow never parses half a file."""
         self.check()
         path = self.folder / name
-        descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=f".{name}.")
+        temporary = None
         try:
+            descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=f".{name}.")
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
                 stream.write(text)
             Path(temporary).chmod(0o644)
             Path(temporary).replace(path)
         except OSError as error:
-            Path(temporary).unlink(missing_ok=True)
-            raise BridgeError(f"{path} could not be written: {error}.") from error
+            if temporary:
+                Path(temporary).unlink(missing_ok=True)
+            raise BridgeError(
+                f"The DAG file {path} cannot be written: {error.strerror}. Choose another FILE, or "
+                "ask whoever owns Airflow for access."
+            ) from error
         return str(path)
 
-    def remove(self, name: str) -> None:
-        """Remove a file; none is fine."""
-        (self.folder / name).unlink(missing_ok=True)
+    def remove(self, name: str) -> bool:
+        """Remove a file; whether there was one."""
+        path = self.folder / name
+        there = path.exists()
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise BridgeError(
+                f"The DAG file {path} cannot be removed: {error.strerror}. Ask whoever owns it."
+            ) from error
+        return there
 
 
 class S3Place:
     """The bucket and prefix of an Airflow S3DagBundle; one PUT is atomic there."""
 
     def __init__(self, url: str) -> None:
-        bucket, _, prefix = url.removeprefix("s3://").partition("/")
         self.url = url.rstrip("/")
-        self.bucket = bucket
-        self.prefix = prefix.strip("/")
+        self.bucket, self.prefix = s3.split(url)
 
     def check(self) -> None:
         """The bucket must be there for these credentials."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            self._client().head_bucket(Bucket=self.bucket)
-        except (BotoCoreError, ClientError) as error:
-            raise BridgeError(
-                f"The DAG bundle {self.url} cannot be used: {error}. Check the bucket's name, the "
-                "credentials (AWS_ACCESS_KEY_ID, …) and METAFLOW_S3_ENDPOINT_URL."
-            ) from error
+        s3.check(self.url, "The DAG bundle")
 
     def put(self, name: str, text: str) -> str:
         """Put the object."""
         self.check()
-        self._client().put_object(Bucket=self.bucket, Key=self._key(name), Body=text.encode())
+        s3.client().put_object(Bucket=self.bucket, Key=self._key(name), Body=text.encode())
         return f"{self.url}/{name}"
 
-    def remove(self, name: str) -> None:
-        """Remove the object; none is fine."""
-        self._client().delete_object(Bucket=self.bucket, Key=self._key(name))
+    def remove(self, name: str) -> bool:
+        """Remove the object; whether there was one."""
+        self.check()
+        key = self._key(name)
+        found = s3.client().list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        s3.client().delete_object(Bucket=self.bucket, Key=key)
+        return any(each["Key"] == key for each in found.get("Contents", ()))
 
     def _key(self, name: str) -> str:
         return f"{self.prefix}/{name}" if self.prefix else name
-
-    def _client(self) -> Any:
-        import boto3
-
-        return boto3.client("s3", endpoint_url=os.environ.get("METAFLOW_S3_ENDPOINT_URL"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import requests
 
@@ -55,6 +55,10 @@ class AirflowClient:
                 "environment or in Metaflow's configuration."
             )
         return cls(str(settings[URL]), str(settings[USERNAME]), str(settings[PASSWORD]))
+
+    def check(self) -> None:
+        """Sign in."""
+        self._sign_in()
 
     def dag(self, dag_id: str) -> dict[str, Any]:
         """A DAG's details (parameters, tags, paused, last parse)."""
@@ -136,18 +140,39 @@ class AirflowClient:
             response = self._send(method, f"/api/v2/{path}", **arguments)
         if response.ok:
             return response
-        error = NotFoundError if response.status_code == requests.codes.not_found else AirflowError
-        raise error(f"Airflow at {self.url} answered {response.status_code}: {_detail(response)}")
+        if response.status_code == requests.codes.not_found:
+            raise NotFoundError(self._missing(path, response))
+        raise AirflowError(
+            f"Airflow at {self.url} answered {response.status_code}: {_detail(response)}"
+        )
+
+    def _missing(self, path: str, response: requests.Response) -> str:
+        kind, *rest = path.split("/")
+        if kind in ("dags", "dagSources") and 1 <= len(rest) <= 2:
+            return (
+                f"Airflow at {self.url} has no DAG {unquote(rest[0])}. Export the flow first "
+                "(airflow create), or say the name that it was exported with (airflow --name)."
+            )
+        return f"Airflow at {self.url} has no such thing: {_detail(response)}"
 
     def _sign_in(self) -> None:
         response = self._send("POST", "/auth/token", json=self._login)
-        if not response.ok:
+        if response.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
             raise AirflowError(
                 f"Airflow at {self.url} refused the login of user {self._login['username']!r} "
                 f"({response.status_code}: {_detail(response)}). Check METAFLOW_{USERNAME} and "
                 f"METAFLOW_{PASSWORD}."
             )
-        self._session.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
+        try:
+            response.raise_for_status()
+            token = response.json()["access_token"]
+        except (requests.RequestException, LookupError, TypeError) as error:
+            raise AirflowError(
+                f"What answers at {self.url} is not Airflow's API: POST /auth/token gave no token "
+                f"(status {response.status_code}). METAFLOW_{URL} is the address that a browser "
+                "opens to see Airflow."
+            ) from error
+        self._session.headers["Authorization"] = f"Bearer {token}"
         self._signed_in = True
 
     def _send(self, method: str, path: str, **arguments: Any) -> requests.Response:

@@ -22,6 +22,7 @@ from metaflow_airflow.operators.attempt import (
     upstream_map_index,
 )
 from metaflow_airflow.operators.inputs import XCOM_KEY, Reference, Upstream, item
+from metaflow_airflow.runtime.resume import KEY as RESUME_KEY
 from metaflow_airflow.runtime.task import StepResult, StepTask
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class MetaflowStepOperator(BaseOperator):
             AirflowException: the step failed; the text says with what.
             AirflowFailException: the step failed and wants no retry.
         """
+        self._check_parameters(context)
         this = self._try(context)
         sources = [
             (upstream, self._references(upstream, this, context))
@@ -79,6 +81,15 @@ class MetaflowStepOperator(BaseOperator):
         if result.cardinality is None:
             return None
         return [item(outcome, index) for index in range(result.cardinality)]
+
+    def _check_parameters(self, context: Context) -> None:
+        known = sorted(context["dag"].params)
+        unknown = sorted({*context["params"]} - {*known, RESUME_KEY})
+        if unknown and not self.definition.upstream:
+            raise AirflowFailException(
+                f"The run was triggered with {', '.join(unknown)}: flow {self.definition.flow} has "
+                f"no such parameter (it has: {', '.join(known) or 'none'}). Trigger it without."
+            )
 
     def _try(self, context: Context) -> Try:
         ti = context["ti"]

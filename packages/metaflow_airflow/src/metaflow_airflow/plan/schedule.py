@@ -40,15 +40,18 @@ def _cron(expression: str) -> str:
         return " ".join("*" if field == "?" else field for field in fields)
     if len(fields) != 6:
         raise BridgeError(
-            f"@schedule(cron={expression!r}) has {len(fields)} fields: give five "
+            # Not the expression itself: Metaflow's command line takes its stars for markup.
+            f"The cron expression of @schedule has {len(fields)} fields: give five "
             "(minute hour day month weekday), or EventBridge's six with a year."
         )
     *fields, year = fields
     weekday = fields[4]
-    if year != "*" or any(mark in field for field in fields for mark in "LW#"):
+    foreign = [field for field in fields if any(mark in field for mark in "LW#")]
+    foreign += [year] if year != "*" else []
+    if foreign:
         raise BridgeError(
-            f"@schedule(cron={expression!r}): a year, L, W and # cannot be said in Airflow's cron. "
-            "Use a plain five-field expression."
+            f"The cron expression of @schedule says {', '.join(foreign)}: a year, L, W and # "
+            "cannot be said in Airflow's cron. Use a plain five-field expression."
         )
     # EventBridge counts weekdays from Sunday = 1, cron from Sunday = 0; a step (/2) stays.
     weekday = re.sub(r"(?<!/)[1-7]", lambda match: str(int(match.group()) - 1), weekday)
