@@ -38,7 +38,8 @@ def client(endpoint: str | None = None) -> Any:
     import boto3
     from botocore.config import Config
 
-    return boto3.client(
+    # A session of its own: the default one keeps the credentials of whoever asked first.
+    return boto3.Session().client(
         "s3",
         endpoint_url=endpoint
         or os.environ.get("AWS_ENDPOINT_URL_S3")

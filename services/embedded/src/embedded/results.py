@@ -23,7 +23,7 @@ def features(environment: Mapping[str, str], cab: str, months: Sequence[str]) ->
     Raises StackError naming the object that is missing.
     """
     bucket, _, prefix = environment["TRIP_DATA_ROOT"].removeprefix("s3://").partition("/")
-    client = boto3.client(
+    client = boto3.Session().client(
         "s3",
         endpoint_url=environment["AWS_ENDPOINT_URL"],
         region_name=environment["AWS_DEFAULT_REGION"],

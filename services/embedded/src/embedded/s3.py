@@ -23,6 +23,7 @@ from embedded.errors import NotReadyError, StackError
 from embedded.ports import HOST
 
 BUCKETS = ("trip-data", "metaflow")
+_OF_A_VOLUME = 128 * 1024
 _JWT = ("SIGNING", "SIGNING_READ", "FILER_SIGNING", "FILER_SIGNING_READ")
 
 
@@ -82,24 +83,30 @@ class S3(Server):
         """Make the buckets, and wait until objects can be written and read.
 
         The part that keeps the objects reports to the part that knows where they are some moments
-        after the server answers: until then a read fails with InternalError.
+        after the server answers: until then a read fails with InternalError. Only an object that is
+        too large for the list of names itself tells.
         """
         there = {bucket["Name"] for bucket in self.client.list_buckets()["Buckets"]}
         for bucket in BUCKETS:
             if bucket not in there:
                 self.client.create_bucket(Bucket=bucket)
-        place = {"Bucket": BUCKETS[-1], "Key": ".stack-ready"}
         deadline = time.monotonic() + self.deadline
-        while True:
-            try:
-                self.client.put_object(**place, Body=b"ready")
-                self.client.get_object(**place)["Body"].read()
-            except (BotoCoreError, ClientError) as error:
+        for bucket in BUCKETS:
+            while (problem := self._stores_nothing(bucket)) is not None:
                 if time.monotonic() > deadline:
-                    raise StackError(f"the S3 server stores nothing: {error}") from error
+                    raise StackError(
+                        f"the S3 server stores nothing in {bucket} (is the disk full?): {problem}"
+                    ) from problem
                 time.sleep(self.probe_seconds)
-            else:
-                return
+
+    def _stores_nothing(self, bucket: str) -> Exception | None:
+        place = {"Bucket": bucket, "Key": ".stack-ready"}
+        try:
+            self.client.put_object(**place, Body=os.urandom(_OF_A_VOLUME))
+            self.client.get_object(**place)["Body"].read()
+        except (BotoCoreError, ClientError) as error:
+            return error
+        return None
 
     async def stop(self) -> None:
         """Stop the server, and remove the sockets it leaves in the temporary directory."""
@@ -137,6 +144,8 @@ class S3(Server):
             # could store nothing for 5 to 15 s. It learns the same from the volumes.
             "-master.resumeState=false",
             "-master.volumeSizeLimitMB=256", "-volume.preStopSeconds=0",
+            # Else it counts free disk / volume size, and a small disk has no volume for a bucket.
+            "-volume.max=1000",
             f"-s3.config={self.data / 'identities.json'}",
         ]  # fmt: skip
 
