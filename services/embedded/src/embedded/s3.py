@@ -96,16 +96,16 @@ class S3(Server):
                 if time.monotonic() > deadline:
                     raise StackError(
                         f"the S3 server stores nothing in {bucket} (is the disk full?): {problem}"
-                    ) from problem
+                    )
                 time.sleep(self.probe_seconds)
 
-    def _stores_nothing(self, bucket: str) -> Exception | None:
+    def _stores_nothing(self, bucket: str) -> str | None:
         place = {"Bucket": bucket, "Key": ".stack-ready"}
         try:
             self.client.put_object(**place, Body=os.urandom(_OF_A_VOLUME))
             self.client.get_object(**place)["Body"].read()
         except (BotoCoreError, ClientError) as error:
-            return error
+            return str(error)
         return None
 
     async def stop(self) -> None:
