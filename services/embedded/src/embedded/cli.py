@@ -1,4 +1,4 @@
-"""`stack`: the platform as processes on this machine."""
+"""`stack`: the platform as processes on this machine, and its pipeline there or in containers."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from embedded import logs
 from embedded import pipeline as work
+from embedded.compose import ComposeTarget
 from embedded.errors import StackError
 from embedded.export import FLOWS
 from embedded.flows_env import workspace
 from embedded.pipeline import Outcome
 from embedded.stack import Stack
+from embedded.state import State
 from embedded.tables import outcome_tables, status_table
 
 _INTERRUPTED = 130
+_COMPOSE = "compose"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,12 +95,12 @@ def show_logs(options: argparse.Namespace, console: Console) -> int:
 
 def execute(options: argparse.Namespace, console: Console) -> int:
     """Run a command in the stack's environment; `python` is that of the flows."""
-    stack = _stack(options, console)
+    stack = _target(options, console)
     words = options.words[1:] if options.words[:1] == ["--"] else options.words
     if not words:
         raise StackError("which command? stack exec -- COMMAND [ARGUMENT …]")
     if not stack.is_running:
-        raise StackError(f"no stack runs in {stack.state.root}: `stack up` first")
+        raise StackError(f"no stack runs in {stack.place}: `{_up(stack)}` first")
     env = stack.environment()
     env["PATH"] = os.pathsep.join((str(stack.flows_python.parent), env.get("PATH", "")))
     try:
@@ -109,11 +112,11 @@ def execute(options: argparse.Namespace, console: Console) -> int:
 def pipeline(options: argparse.Namespace, console: Console) -> int:
     """Run the whole pipeline and show its result."""
     began = time.monotonic()
-    stack = _stack(options, console, began)
+    stack = _target(options, console, began)
     was_up = stack.is_running
     chosen = work.Options(
         cab=options.cab, month=options.month, train_months=tuple(options.train_month),
-        source=_source(options.source), rows=options.rows, seed=options.seed,
+        source=_source(options), rows=options.rows, seed=options.seed,
         timeout=options.timeout,
     )  # fmt: skip
 
@@ -121,7 +124,10 @@ def pipeline(options: argparse.Namespace, console: Console) -> int:
         console.print(f"{time.monotonic() - began:7.1f} s  {text}", markup=False)
 
     try:
-        work.bring_up(stack, dict(options.port))
+        if isinstance(stack, ComposeTarget):
+            stack.bring_up()
+        else:
+            work.bring_up(stack, dict(options.port))
         started = time.monotonic() - began
         outcome = work.run(stack, chosen, say)
         outcome.seconds = {"bring the stack up": started} | outcome.seconds
@@ -133,38 +139,70 @@ def pipeline(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _source(source: str) -> str:
+def _source(options: argparse.Namespace) -> str:
     """Return the source with a relative path made absolute: Airflow runs elsewhere."""
-    path = Path(source)
-    return str(path.absolute()) if source and path.exists() else source
+    path = Path(options.source)
+    if not options.source or not path.exists():
+        return str(options.source)
+    if options.target == _COMPOSE:
+        raise StackError(
+            f"{path} is on this machine, where containers do not see it: copy its files to "
+            "s3://trip-data/source/ and give that as --source, or a URL"
+        )
+    return str(path.absolute())
 
 
 def _stack(options: argparse.Namespace, console: Console, began: float | None = None) -> Stack:
+    return Stack(_state_folder(options), _report(console, began))
+
+
+def _target(
+    options: argparse.Namespace, console: Console, began: float | None = None
+) -> Stack | ComposeTarget:
+    if options.target == _COMPOSE:
+        return ComposeTarget(State.at(_state_folder(options)), _report(console, began))
+    return _stack(options, console, began)
+
+
+def _state_folder(options: argparse.Namespace) -> Path:
+    return Path(options.state or os.environ.get("STACK_STATE") or workspace() / ".embedded")
+
+
+def _report(console: Console, began: float | None) -> Callable[[str, str], None]:
     begin = time.monotonic() if began is None else began
 
     def report(name: str, text: str) -> None:
         console.print(f"{time.monotonic() - begin:7.1f} s  {name:16}{text}", markup=False)
 
-    folder = options.state or os.environ.get("STACK_STATE") or workspace() / ".embedded"
-    return Stack(Path(folder), report)
+    return report
 
 
-def _show_addresses(stack: Stack, console: Console) -> None:
+def _up(stack: Stack | ComposeTarget) -> str:
+    if isinstance(stack, ComposeTarget):
+        return "docker compose up --wait"
+    return f"{_own_command(stack)} up"
+
+
+def _show_addresses(stack: Stack | ComposeTarget, console: Console) -> None:
     username, password = stack.airflow_login
     console.print(f"Airflow   {stack.airflow_url}   login {username}, password {password}")
     console.print(f"S3        {stack.environment()['AWS_ENDPOINT_URL']}")
-    console.print(f"keys, logs and data are in {stack.state.root}")
+    console.print(stack.keeps)
 
 
-def _show_what_next(stack: Stack, console: Console, outcome: Outcome, *, kept: bool) -> None:
-    command = _own_command(stack)
+def _show_what_next(
+    stack: Stack | ComposeTarget, console: Console, outcome: Outcome, *, kept: bool
+) -> None:
+    command = f"{_own_command(stack)} exec"
+    if isinstance(stack, ComposeTarget):
+        command += f" --target {_COMPOSE}"
     console.print()
     if not kept:
-        console.print(f"The stack is stopped; its state is kept. To look at it: {command} up")
+        console.print(f"The stack is stopped; its state is kept. To look at it: {_up(stack)}")
     _show_addresses(stack, console)
     for flow, part in zip(FLOWS, ("train", "predict"), strict=True):
         file = os.path.relpath(stack.flows_folder / flow.dag_file)
-        flow_command = f"{command} exec -- python {file}"
+        flow_command = f"{command} -- python {file}"
         _, run, step, task = outcome.report[part]["card"].split("/")
         card = f"{run}/{step}/{task}"
         page = f"dags/{flow.dag_id}/runs/{outcome.runs[flow.dag_id].run_id}"
@@ -175,7 +213,7 @@ def _show_what_next(stack: Stack, console: Console, outcome: Outcome, *, kept: b
         console.print(f"  log   {flow_command} logs {card}")
 
 
-def _own_command(stack: Stack) -> str:
+def _own_command(stack: Stack | ComposeTarget) -> str:
     uv = os.environ.get("UV")
     if uv and Path(uv).is_relative_to(Path.cwd()):
         uv = str(Path(uv).relative_to(Path.cwd()))
@@ -202,6 +240,11 @@ def _parser() -> argparse.ArgumentParser:
         "--port", action="append", type=_port, default=[], metavar="NAME=N",
         help="fix the port of airflow, postgres or s3; free ones are taken otherwise",
     )  # fmt: skip
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument(
+        "--target", choices=("embedded", _COMPOSE), default="embedded",
+        help="processes on this machine, or the containers of compose.yaml",
+    )  # fmt: skip
     parser = argparse.ArgumentParser(prog="stack", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -219,8 +262,8 @@ def _parser() -> argparse.ArgumentParser:
     reader = verb("logs", show_logs)
     reader.add_argument("server", nargs="*", help="servers to show (default: all)")
     reader.add_argument("--follow", "-f", action="store_true", help="go on as they grow")
-    verb("exec", execute).add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
-    whole = verb("pipeline", pipeline, starts)
+    verb("exec", execute, where).add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
+    whole = verb("pipeline", pipeline, starts, where)
     whole.add_argument("--cab", choices=("green", "yellow"), default="green")
     whole.add_argument("--month", default="2024-01", help="the month to predict")
     whole.add_argument(

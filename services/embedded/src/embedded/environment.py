@@ -57,7 +57,7 @@ def stack_environment(state: State, ports: Mapping[str, int], credentials: Json)
         "METAFLOW_DEFAULT_METADATA": "local",
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(state.folder("metaflow")),
         "METAFLOW_HOME": str(state.folder("metaflow-home")),
-        "METAFLOW_USER": _user(),
+        "METAFLOW_USER": metaflow_user(),
         "METAFLOW_AIRFLOW_DAGS_FOLDER": str(state.folder("dags")),
         "METAFLOW_AIRFLOW_PYTHON": str(state.flows_python),
         # Not the temporary directory that all stacks of a user share.
@@ -117,7 +117,8 @@ def process_environment(state: State) -> dict[str, str]:
     }
 
 
-def _user() -> str:
+def metaflow_user() -> str:
+    """Return who runs flows here, as a name that Metaflow takes."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a number without a name, as in many containers

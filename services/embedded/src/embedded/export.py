@@ -13,8 +13,6 @@ from embedded import processes
 from embedded.errors import StackError
 from embedded.target import Target
 
-_STAMP = ".exported.json"
-
 
 @dataclass(frozen=True)
 class Flow:
@@ -28,6 +26,8 @@ class Flow:
         """The name of the exported file."""
         return f"{self.stem}.py"
 
+
+EXPORT_SECONDS = 300.0
 
 TRAIN = Flow("train_trip_duration", "trip_duration.prod.TrainTripDurationFlow")
 PREDICT = Flow("predict_trip_duration", "trip_duration.prod.PredictTripDurationFlow")
@@ -59,7 +59,7 @@ class Export(threading.Thread):
                     self.exported.append(flow.stem)
             if self.exported and not self._stopped.is_set():
                 stamp = {flow.stem: fingerprint for flow in FLOWS}
-                (self._target.dags_folder / _STAMP).write_text(json.dumps(stamp))
+                self._target.export_stamp.write_text(json.dumps(stamp))
         except StackError as error:
             self._error = error
 
@@ -81,11 +81,11 @@ class Export(threading.Thread):
 
     def _export(self, flow: Flow) -> None:
         log = self._target.logs_folder / f"export-{flow.stem}.log"
-        file = self._target.dags_folder / flow.dag_file
         # Whether Airflow has it is asked later, for all DAGs at once: it may still be starting.
         command = [
             str(self._target.flows_python), flow.dag_file, "--production",
-            "airflow", "create", "--wait", "0", str(file),
+            *self._target.export_options,
+            "airflow", "create", "--wait", "0", self._target.flow_dag(flow.dag_file),
         ]  # fmt: skip
         with log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -101,14 +101,15 @@ class Export(threading.Thread):
             )
 
     def _is_current(self, flow: Flow, fingerprint: str) -> bool:
-        stamp = self._target.dags_folder / _STAMP
-        if not stamp.exists() or not (self._target.dags_folder / flow.dag_file).exists():
+        stamp = self._target.export_stamp
+        file = self._target.flow_dag(flow.dag_file)
+        if not stamp.exists() or self._target.changed(file) is None:
             return False
         return bool(json.loads(stamp.read_text()).get(flow.stem) == fingerprint)
 
     def _fingerprint(self) -> str:
-        """Return a digest of all code that goes into an exported flow."""
-        digest = hashlib.sha256()
+        """Return a digest of all that goes into an exported flow: options, code."""
+        digest = hashlib.sha256(repr(self._target.export_options).encode())
         for folder in code_folders(self._target.flows_folder):
             for path in sorted(folder.rglob("*.py")):
                 digest.update(str(path).encode() + b"\0" + path.read_bytes())

@@ -15,14 +15,13 @@ from metaflow_airflow.runtime.ids import run_id
 from embedded import results
 from embedded.airflow_api import AirflowApi
 from embedded.errors import StackError
-from embedded.export import FLOWS, PREDICT, TRAIN, Export, Flow
+from embedded.export import EXPORT_SECONDS, FLOWS, PREDICT, TRAIN, Export, Flow
 from embedded.follow import Follower, Run
 from embedded.stack import FLOWS_ENV, Stack
 from embedded.target import Target
 
 DATA_DAG = "data_engineering_dag"
 _DAGS_SECONDS = 120.0
-_EXPORT_SECONDS = 300.0
 _POLL = 0.5
 
 Say = Callable[[str], None]
@@ -99,7 +98,7 @@ def bring_up(stack: Stack, ports: dict[str, int]) -> bool:
         export.start()
         try:
             stack.wait()
-            export.finish(_EXPORT_SECONDS)
+            export.finish(EXPORT_SECONDS)
         except BaseException:
             export.stop()
             raise
@@ -137,13 +136,13 @@ def wait_for_dags(target: Target, api: AirflowApi, flows: Sequence[Flow] = FLOWS
 
     Raises StackError with the import error of the file, at once when Airflow reports one.
     """
-    files = {DATA_DAG: _newest(target.data_engineering_dags)}
-    files |= {flow.dag_id: target.dags_folder / flow.dag_file for flow in flows}
-    since = {dag_id: file.stat().st_mtime for dag_id, file in files.items()}
+    files = {DATA_DAG: target.data_dag}
+    files |= {flow.dag_id: target.flow_dag(flow.dag_file) for flow in flows}
+    since = {dag_id: _changed(target, file) for dag_id, file in files.items()}
     deadline = time.monotonic() + _DAGS_SECONDS
     while missing := [dag_id for dag_id in since if not _is_loaded(api, dag_id, since[dag_id])]:
         for dag_id in missing:
-            _check_import(api, files[dag_id].name, since[dag_id])
+            _check_import(api, Path(files[dag_id]).name, since[dag_id])
         for name, report in target.failures():
             raise StackError(f"{name}: {report}")
         if time.monotonic() > deadline:
@@ -171,11 +170,11 @@ def _check_import(api: AirflowApi, file: str, since: float) -> None:
             )
 
 
-def _newest(folder: Path) -> Path:
-    files = list(folder.glob("*.py"))
-    if not files:
-        raise StackError(f"there is no DAG file in {folder}")
-    return max(files, key=lambda path: path.stat().st_mtime)
+def _changed(target: Target, file: str) -> float:
+    changed = target.changed(file)
+    if changed is None:
+        raise StackError(f"there is no DAG file {file}")
+    return changed
 
 
 def _metaflow_run(runs: dict[str, Run], flow: Flow) -> str:

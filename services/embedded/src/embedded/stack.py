@@ -81,10 +81,26 @@ class Stack:
         """Where exported flows go."""
         return self.state.folder("dags")
 
+    def flow_dag(self, name: str) -> str:
+        """Where an exported flow's file of that name goes."""
+        return str(self.dags_folder / name)
+
     @property
-    def data_engineering_dags(self) -> Path:
-        """Where the data engineering team's DAG files are."""
-        return data_engineering_dags()
+    def data_dag(self) -> str:
+        """Where the data engineering team's DAG file is."""
+        return str(data_engineering_dags() / "data_engineering_dag.py")
+
+    def changed(self, file: str) -> float | None:
+        """When a DAG file was written last; None when there is none."""
+        path = Path(file)
+        return path.stat().st_mtime if path.exists() else None
+
+    export_options: tuple[str, ...] = ()
+
+    @property
+    def export_stamp(self) -> Path:
+        """The file that tells which code was exported last."""
+        return self.dags_folder / ".exported.json"
 
     @property
     def flows_folder(self) -> Path:
@@ -100,6 +116,16 @@ class Stack:
     def logs_folder(self) -> Path:
         """Where the logs of the stack's servers and of the pipeline are."""
         return self.state.folder("logs")
+
+    @property
+    def place(self) -> Path:
+        """The state directory."""
+        return self.state.root
+
+    @property
+    def keeps(self) -> str:
+        """Where keys, logs and data are, in words."""
+        return f"keys, logs and data are in {self.state.root}"
 
     def environment(self) -> dict[str, str]:
         """Return the whole environment for a flow command against this stack."""

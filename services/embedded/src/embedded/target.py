@@ -1,4 +1,4 @@
-"""What the pipeline needs of the place it runs on; the embedded stack is the first such place."""
+"""What the pipeline needs of the place it runs on: the embedded stack, or the one in containers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Target(Protocol):
-    """An Airflow with a folder for exported flows, an object store, and Python for flow commands.
+    """An Airflow with a place for exported flows, an object store, and Python for flow commands.
 
     Nothing here says who started the servers, or whether they are processes or containers.
     """
@@ -22,14 +22,27 @@ class Target(Protocol):
         """User name and password for Airflow."""
         ...
 
-    @property
-    def dags_folder(self) -> Path:
-        """Where exported flows go."""
+    def flow_dag(self, name: str) -> str:
+        """Where an exported flow's file of that name goes: a path or an s3:// URL."""
         ...
 
     @property
-    def data_engineering_dags(self) -> Path:
-        """Where the data engineering team's DAG files are."""
+    def data_dag(self) -> str:
+        """Where the data engineering team's DAG file is: a path or an s3:// URL."""
+        ...
+
+    def changed(self, file: str) -> float | None:
+        """When a DAG file was put in its place last (Unix time); None when it is not there."""
+        ...
+
+    @property
+    def export_options(self) -> tuple[str, ...]:
+        """Options of the flow's command line for every export, such as --with kubernetes."""
+        ...
+
+    @property
+    def export_stamp(self) -> Path:
+        """The file that tells which code was exported last."""
         ...
 
     @property

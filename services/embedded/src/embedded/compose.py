@@ -1,0 +1,268 @@
+"""The stack in containers (compose.yaml at the root), as the pipeline handles it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import runpy
+import subprocess
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from embedded import bundle, flows_env, processes, s3
+from embedded.environment import REGION, base_environment, metaflow_user
+from embedded.errors import StackError
+from embedded.export import EXPORT_SECONDS, Export
+from embedded.state import State
+
+_WAIT = 600
+_FLOWS, _DATA = "s3://dags/flows", "s3://dags/data_engineering"
+# Where steps reach the services: names of the stack's network, which k3s knows too.
+_METADATA_INSIDE = "http://metadata:8080"
+POD_IMAGE = "platform/pod:local"
+NAMESPACE = "flows"
+
+Report = Callable[[str, str], None]
+
+
+class ComposeTarget:
+    """The containers of one checkout; `report(name, text)` hears what happens to them.
+
+    `docker compose` reads its own environment, so COMPOSE_FILE and .env choose what runs. `state`
+    keeps the flows' environment and logs of commands on this machine.
+    """
+
+    def __init__(self, state: State, report: Report) -> None:
+        self.state = state
+        self._report = report
+        self._root = flows_env.workspace()
+
+    # -- up and down
+
+    @property
+    def is_running(self) -> bool:
+        """Whether any of the containers runs."""
+        return bool(self._compose("ps", "--services", "--status", "running").split())
+
+    def bring_up(self) -> None:
+        """Start what is missing, wait until a DAG can run, and deploy both teams' code.
+
+        Raises StackError with the end of the log of what went wrong.
+        """
+        self.state.create()
+        self._draw_secrets()
+        sync = self._start_sync()
+        try:
+            self._report("containers", "building and starting")
+            self._compose("up", "--build", "--detach", "--wait", "--wait-timeout", str(_WAIT))
+            self._report("containers", "ready")
+        except BaseException:
+            if sync is not None:
+                processes.end(processes.tree(sync.pid))
+            raise
+        if sync is not None:
+            flows_env.finish_sync(self.state, self._root, sync.wait())
+        self._deploy()
+
+    def down(self) -> None:
+        """Stop the containers; volumes stay."""
+        self._compose("down")
+
+    def failures(self) -> list[tuple[str, str]]:
+        """Return (name, report with the end of its log) of each server that does not run."""
+        answer = self._compose("ps", "--all", "--format", "json", "--status", "exited")
+        ended = (json.loads(line) for line in answer.splitlines())
+        return [
+            (each["Service"], self._obituary(each["Service"], each["ExitCode"]))
+            for each in ended
+            if not each["Service"].endswith("-init")
+        ]
+
+    def revive(self) -> None:
+        """Start what ended; StackError when it does not come back."""
+        self._compose("up", "--detach", "--wait", "--wait-timeout", str(_WAIT))
+
+    # -- addresses
+
+    @property
+    def airflow_url(self) -> str:
+        """Where Airflow's API and user interface are."""
+        return f"http://{self._settings['BIND_ADDRESS']}:{self._settings['AIRFLOW_PORT']}"
+
+    @property
+    def airflow_login(self) -> tuple[str, str]:
+        """User name and password of Airflow's administrator."""
+        return self._settings["AIRFLOW_ADMIN"], self._settings["AIRFLOW_ADMIN_PASSWORD"]
+
+    @property
+    def s3_url(self) -> str:
+        """The S3 endpoint as this machine reaches it."""
+        return f"http://{self._settings['PODS_BIND_ADDRESS']}:{self._settings['S3_PORT']}"
+
+    # -- what the pipeline asks for
+
+    def flow_dag(self, name: str) -> str:
+        """Where an exported flow's file of that name goes."""
+        return f"{_FLOWS}/{name}"
+
+    data_dag = f"{_DATA}/data_engineering/dags/data_engineering_dag.py"
+
+    def changed(self, file: str) -> float | None:
+        """When an object was written last, rounded up to S3's whole seconds."""
+        bucket, _, key = file.removeprefix("s3://").partition("/")
+        user = "ML_FLOWS" if file.startswith(_FLOWS) else "DATA_ENGINEERING"
+        try:
+            answer = self._s3(user).head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return None
+            raise StackError(f"cannot look at {file}: {error}") from error
+        return float(math.ceil(answer["LastModified"].timestamp()))
+
+    @property
+    def export_options(self) -> tuple[str, ...]:
+        """Steps run as pods where there is a cluster."""
+        return ("--with", "kubernetes") if self._has_cluster else ()
+
+    @property
+    def export_stamp(self) -> Path:
+        """The file that tells which code was exported last."""
+        return self.state.root / "compose-exported.json"
+
+    @property
+    def flows_folder(self) -> Path:
+        """Where the flow files are."""
+        return self._root / "packages" / "ml_flows" / "src" / "ml_flows"
+
+    @property
+    def flows_python(self) -> Path:
+        """The Python that runs flow commands on this machine."""
+        return self.state.flows_python
+
+    @property
+    def logs_folder(self) -> Path:
+        """Where logs of commands on this machine are; the servers': `docker compose logs`."""
+        return self.state.folder("logs")
+
+    place = "containers"
+
+    @property
+    def keeps(self) -> str:
+        """Where keys, logs and data are, in words."""
+        return f"keys are in {self._root}/.env, logs in `docker compose logs`, data in volumes"
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment of a flow command of the ML team."""
+        username, password = self.airflow_login
+        metadata = f"http://{self._settings['PODS_BIND_ADDRESS']}:{self._settings['METADATA_PORT']}"
+        pods = {
+            "METAFLOW_KUBERNETES_NAMESPACE": NAMESPACE,
+            "METAFLOW_KUBERNETES_SECRETS": "flows",
+            "METAFLOW_KUBERNETES_CONTAINER_IMAGE": POD_IMAGE,
+            "METAFLOW_KUBERNETES_IMAGE_PULL_POLICY": "IfNotPresent",
+        }
+        return base_environment(self.state) | {
+            "AWS_ACCESS_KEY_ID": self._settings["ML_FLOWS_S3_KEY"],
+            "AWS_SECRET_ACCESS_KEY": self._settings["ML_FLOWS_S3_SECRET"],
+            "AWS_DEFAULT_REGION": REGION,
+            # Not METAFLOW_S3_ENDPOINT_URL: that would go into the DAG file, and steps reach S3
+            # at another address.
+            "AWS_ENDPOINT_URL": self.s3_url,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "METAFLOW_DEFAULT_DATASTORE": "s3",
+            "METAFLOW_DATASTORE_SYSROOT_S3": "s3://metaflow/metaflow",
+            "METAFLOW_S3_WORKER_COUNT": "4",
+            "METAFLOW_DEFAULT_METADATA": "service",
+            "METAFLOW_SERVICE_URL": metadata,
+            "METAFLOW_SERVICE_INTERNAL_URL": (
+                metadata if self._profile == "cluster" else _METADATA_INSIDE
+            ),
+            "METAFLOW_HOME": str(self.state.folder("metaflow-home")),
+            "METAFLOW_USER": metaflow_user(),
+            "METAFLOW_AIRFLOW_DAGS_FOLDER": _FLOWS,
+            "METAFLOW_AIRFLOW_REST_API_URL": self.airflow_url,
+            "METAFLOW_AIRFLOW_REST_API_USERNAME": username,
+            "METAFLOW_AIRFLOW_REST_API_PASSWORD": password,
+            "TRIP_DATA_ROOT": "s3://trip-data",
+            **(pods if self._has_cluster else {}),
+        }
+
+    # -- how
+
+    def _deploy(self) -> None:
+        """Put the data team's package into its bundle, and export the flows."""
+        changed = bundle.publish(self._data_package, _DATA, self._s3("DATA_ENGINEERING"))
+        self._report("data_engineering", f"{changed} files changed in {_DATA}")
+        export = Export(self)
+        export.start()
+        try:
+            exported = export.finish(EXPORT_SECONDS)
+        except BaseException:
+            export.stop()
+            raise
+        self._report("flows", f"exported to {_FLOWS}: {', '.join(exported) or 'nothing new'}")
+
+    @property
+    def _data_package(self) -> Path:
+        return self._root / "packages" / "data_engineering" / "src" / "data_engineering"
+
+    @property
+    def _profile(self) -> str:
+        return self._settings["COMPOSE_PROFILES"]
+
+    @property
+    def _has_cluster(self) -> bool:
+        return self._profile != ""
+
+    @cached_property
+    def _env_file(self) -> Mapping[str, Any]:
+        return runpy.run_path(str(self._root / "services" / "env.py"))
+
+    @cached_property
+    def _settings(self) -> dict[str, str]:
+        """The lines of .env; as in compose, the environment goes before them."""
+        found: dict[str, str] = self._env_file["read"](self._root / ".env")
+        if not found:
+            raise StackError(
+                f"there is no {self._root}/.env: `stack pipeline --target compose` draws it, or "
+                "`python3 services/env.py`"
+            )
+        return {name: os.environ.get(name, value) for name, value in found.items()}
+
+    def _draw_secrets(self) -> None:
+        if self._env_file["write"](self._root / ".env"):
+            self._report("secrets", f"drawn into {self._root / '.env'}")
+
+    def _s3(self, user: str) -> Any:
+        return s3.client(
+            self.s3_url, self._settings[f"{user}_S3_KEY"], self._settings[f"{user}_S3_SECRET"]
+        )
+
+    def _start_sync(self) -> subprocess.Popen[bytes] | None:
+        if flows_env.is_current(self.state, self._root):
+            return None
+        return flows_env.start_sync(self.state, self._root, base_environment(self.state))
+
+    def _obituary(self, service: str, code: int) -> str:
+        log = self._compose("logs", "--no-log-prefix", "--tail", "15", service)
+        return f"ended with exit code {code}. The end of its log:\n{log}"
+
+    def _compose(self, *words: str) -> str:
+        command = ["docker", "compose", "--progress", "plain", *words]
+        try:
+            done = subprocess.run(
+                command, cwd=self._root, capture_output=True, text=True, check=False,
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        except FileNotFoundError as error:
+            raise StackError("there is no docker on this machine's PATH: install Docker") from error
+        if done.returncode != 0:
+            end = "\n".join((done.stderr or done.stdout).splitlines()[-30:])
+            raise StackError(f"`docker compose {words[0]}` failed:\n{end}")
+        return done.stdout
