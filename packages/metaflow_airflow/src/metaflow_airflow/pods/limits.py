@@ -68,6 +68,7 @@ class Slots:
                     queue.limit is None or taken[run] < queue.limit
                 ):
                     queue.waiting.popleft().set_result(None)
+                    self._queues[run] = self._queues.pop(run)  # the others come first next time
                     self._creating[run] += 1
                     taken[run] += 1
                     granted = True

@@ -35,6 +35,8 @@ def unpack(text: str) -> str:
     Raises:
         TaskFormatError: not such a value.
     """
+    if not text:
+        raise TaskFormatError("Not a packed step task: the variable is empty or not set.")
     try:
         return gzip.decompress(base64.b64decode(text, validate=True)).decode()
     except (binascii.Error, OSError, EOFError, zlib.error, UnicodeDecodeError) as error:

@@ -1,0 +1,146 @@
+"""Statuses as a real cluster gave them -> one sentence."""
+
+import pytest
+from metaflow_airflow.pods import reasons
+from metaflow_airflow.runtime.task import StepResult
+
+SPEC = {
+    "nodeName": "lab",
+    "activeDeadlineSeconds": 60,
+    "containers": [
+        {
+            "image": "image:1",
+            "resources": {
+                "requests": {"cpu": "64", "memory": "1M"}, "limits": {"memory": "64M"},
+            },
+        }
+    ],
+}  # fmt: skip
+
+
+def pod(phase, *, state=None, **status):
+    containers = [{"name": "step", "state": state}] if state else []
+    return {
+        "metadata": {"name": "flow-a-1"},
+        "spec": SPEC,
+        "status": {"phase": phase, "containerStatuses": containers, **status},
+    }
+
+
+def ended(code, *, message="", reason="Error", phase="Failed"):
+    terminated = {"exitCode": code, "reason": reason, "message": message}
+    return pod(phase, state={"terminated": terminated})
+
+
+def test_a_pod_that_runs_has_not_ended():
+    assert reasons.ending(pod("Running", state={"running": {}}), [], []) is None
+
+
+def test_a_step_that_is_done_brings_its_result():
+    result = StepResult(ok=True, exit_code=0, cardinality=7)
+
+    found = reasons.ending(
+        ended(0, message=result.to_json(), reason="Completed", phase="Succeeded"), [], []
+    )
+
+    assert found.ok
+    assert found.result == result
+
+
+def test_a_container_that_ends_well_without_having_run_the_step_is_no_success():
+    found = reasons.ending(ended(0, reason="Completed", phase="Succeeded"), [], ["bye"])
+
+    assert not found.ok
+
+
+@pytest.mark.parametrize(
+    ("code", "retry"), [(1, True), (202, False), (78, False), (69, True), (137, True)]
+)
+def test_the_steps_own_failure_has_its_own_last_words(code, retry):
+    message = StepResult(ok=False, exit_code=code, error="ValueError: too bad").to_json()
+
+    found = reasons.ending(ended(code, message=message), [], [])
+
+    assert found.kind == "exit"
+    assert f"exit code {code}: ValueError: too bad" in found.sentence
+    assert found.retry is retry
+
+
+def test_without_a_result_the_logs_last_line_speaks():
+    found = reasons.ending(ended(3), [], ["first", "no module named boto3", ""])
+
+    assert found.sentence == "exit code 3: no module named boto3 (pod flow-a-1)"
+
+
+def test_out_of_memory_names_the_limit():
+    found = reasons.ending(ended(137, reason="OOMKilled"), [], [])
+
+    assert found.kind == "out-of-memory"
+    assert "64M" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "says"),
+    [
+        ({"reason": "Evicted", "message": "The node was low on resource: memory."}, "evicted",
+         "low on resource: memory"),
+        ({"reason": "DeadlineExceeded"}, "deadline", "longer than its 60 s"),
+        ({"reason": "NodeLost", "message": "Node lab which was running pod"}, "node-gone", "lab"),
+        ({"conditions": [{"type": "DisruptionTarget", "status": "True",
+                          "reason": "DeletionByTaintManager", "message": "node is gone"}]},
+         "node-gone", "node is gone"),
+    ],
+)  # fmt: skip
+def test_what_the_cluster_does_to_a_pod_is_told_apart(status, kind, says):
+    found = reasons.ending(pod("Failed", **status), [], [])
+
+    assert found.kind == kind
+    assert says in found.sentence
+    assert found.retry
+
+
+def test_a_pod_that_is_gone_was_deleted_by_somebody():
+    found = reasons.vanished(pod("Running", state={"running": {}}))
+
+    assert found.kind == "deleted"
+    assert found.sentence == "pod flow-a-1 was deleted by somebody"
+
+
+@pytest.mark.parametrize(
+    ("reason", "after", "kind"),
+    [
+        ("InvalidImageName", 0, "image"),
+        ("ErrImageNeverPull", 0, "image"),
+        ("ImagePullBackOff", 25, "image"),
+        ("CreateContainerConfigError", 25, "configuration"),
+    ],
+)
+def test_what_will_never_start_is_given_up_without_a_retry(reason, after, kind):
+    waiting = pod("Pending", state={"waiting": {"reason": reason, "message": "not  there"}})
+
+    found = reasons.stuck(waiting, [], pending_seconds=after, limit=600)
+
+    assert found.kind == kind
+    assert not found.retry
+    assert "not there" in found.sentence
+
+
+def test_a_registry_that_fails_once_is_given_time():
+    waiting = pod("Pending", state={"waiting": {"reason": "ErrImagePull"}})
+
+    assert reasons.stuck(waiting, [], pending_seconds=5, limit=600) is None
+
+
+def test_no_room_says_after_how_long_what_was_asked_for_and_what_is_missing():
+    message = "0/1 nodes are available: 1 Insufficient cpu."
+    waiting = pod(
+        "Pending", conditions=[{"type": "PodScheduled", "status": "False", "message": message}]
+    )
+
+    assert reasons.stuck(waiting, [], pending_seconds=599, limit=600) is None
+    found = reasons.stuck(waiting, [], pending_seconds=601, limit=600)
+
+    assert found.kind == "no-room"
+    assert found.retry
+    for part in ("601 s", "cpu 64", "Insufficient cpu"):
+        assert part in found.sentence
