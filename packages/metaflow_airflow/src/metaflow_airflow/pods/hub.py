@@ -19,8 +19,6 @@ from metaflow_airflow.pods.watch import PodWatch, is_over
 
 MAX_PODS_VARIABLE = "METAFLOW_AIRFLOW_MAX_PODS"
 _MAX_PODS = 100
-_SWEEP_SECONDS = 30.0
-_UNCLAIMED_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +31,19 @@ class Hub:
 
     Args:
         site: which installation. is_wanted: asks Airflow about a pod that nobody follows.
+        sweep_seconds: between two looks for such pods. unclaimed_seconds: how long it was
+            nobody's.
     """
 
-    def __init__(self, cluster: Cluster, site: str, is_wanted: IsWanted) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        site: str,
+        is_wanted: IsWanted,
+        *,
+        sweep_seconds: float = 30.0,
+        unclaimed_seconds: float = 60.0,
+    ) -> None:
         labels = {**MANAGED_BY, SITE_LABEL: site}
         self.cluster = cluster
         self.slots = Slots(self._live, int(os.environ.get(MAX_PODS_VARIABLE, _MAX_PODS)))
@@ -43,9 +51,17 @@ class Hub:
             cluster, ",".join(f"{key}={value}" for key, value in labels.items()), self.slots.changed
         )
         self._is_wanted = is_wanted
+        self._sweep_seconds = sweep_seconds
+        self._unclaimed_seconds = unclaimed_seconds
         self._unclaimed: dict[str, float] = {}
         self.watch.start()
         self._sweeper = asyncio.create_task(self._sweep(), name="metaflow-airflow-pod-sweeper")
+
+    async def stop(self) -> None:
+        """End the watch; the pods stay."""
+        self._sweeper.cancel()
+        await asyncio.gather(self._sweeper, return_exceptions=True)
+        await self.watch.stop()
 
     def _live(self) -> Counter[str]:
         return Counter(
@@ -60,7 +76,7 @@ class Hub:
         A task that was cleared or marked while no triggerer ran leaves its pod behind too.
         """
         while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
+            await asyncio.sleep(self._sweep_seconds)
             try:
                 for pod in self._left_behind():
                     metadata = pod["metadata"]
@@ -79,7 +95,7 @@ class Hub:
         return [
             self.watch.pods[name]
             for name, since in self._unclaimed.items()
-            if now - since >= _UNCLAIMED_SECONDS
+            if now - since >= self._unclaimed_seconds
         ]
 
 
