@@ -151,7 +151,7 @@ async def sites(kubeconfig: str, count: int = 1) -> AsyncIterator[list[Site]]:
         address = urlsplit(configuration.host)
         wire = Wire(str(address.hostname), address.port or 443)
         await wire.open()
-        configuration.tls_server_name = address.hostname
+        configuration.tls_server_name = str(address.hostname)
         configuration.host = f"https://127.0.0.1:{wire.port}"
         api = client.ApiClient(configuration)
         core = client.CoreV1Api(api)

@@ -10,10 +10,10 @@ class Cluster:
     """Pods that are not over, by DAG run, and the most there have been."""
 
     def __init__(self, most):
-        self.live = Counter()
-        self.peak = Counter()
+        self.live: Counter[str] = Counter()
+        self.peak: Counter[str] = Counter()
         self.peak_of_all = 0
-        self.begun = []
+        self.begun: list[str] = []
         self.slots = Slots(lambda: Counter(self.live), most)
 
     async def step(self, run, limit):

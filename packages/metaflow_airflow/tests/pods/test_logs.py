@@ -36,7 +36,8 @@ def test_readings_that_break_off_anywhere_give_each_line_once_and_in_order():
     for seed in range(200):
         rng = random.Random(seed)  # noqa: S311
         lines = written(60, per_second=rng.choice([2, 7, 30]))
-        merged, taken, so_far = LogLines(), [], 0
+        merged, so_far = LogLines(), 0
+        taken: list[str] = []
         while len(taken) < len(lines):
             so_far = min(len(lines), so_far + rng.randrange(12))  # written until this reading
             merged.restart()

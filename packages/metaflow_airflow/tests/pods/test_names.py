@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 import pytest
 from metaflow_airflow.pods.names import PodIdentity, described, site
@@ -8,7 +9,7 @@ LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 
 
 def identity(**changes):
-    given = {
+    given: dict[str, Any] = {
         "site": site("key", "url"),
         "dag_id": "trip_duration.prod.TrainTripDurationFlow",
         "dag_run_id": "manual__2026-11-23T10:00:00+00:00_ab",

@@ -1,4 +1,5 @@
 import random
+from typing import Any
 
 import pytest
 from metaflow_airflow.runtime.payload import pack, unpack
@@ -6,7 +7,7 @@ from metaflow_airflow.runtime.task import RESULT_BYTES, StepResult, StepTask, Ta
 
 
 def task(**changes):
-    given = {
+    given: dict[str, Any] = {
         "flow": "Flow", "script": "flow.py", "code_url": "s3://b/code", "code_sha": "ab",
         "datastore": "s3", "datastore_root": "s3://b", "step": "join",
         "run_id": "airflow-0123456789abcdef", "task_id": "t", "attempt": 0,
@@ -51,4 +52,4 @@ def test_a_result_fits_into_a_termination_message_however_long_its_error_is():
 
     assert len(text) <= RESULT_BYTES
     assert StepResult.from_json(text).exit_code == 1
-    assert len(StepResult.from_json(text).error) > 500
+    assert len(StepResult.from_json(text).error or "") > 500

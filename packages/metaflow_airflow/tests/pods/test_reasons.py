@@ -1,5 +1,7 @@
 """Statuses as a real cluster gave them -> one sentence."""
 
+from typing import Any
+
 import pytest
 from metaflow_airflow.pods import reasons
 from metaflow_airflow.runtime.task import StepResult
@@ -18,6 +20,14 @@ SPEC = {
 }  # fmt: skip
 
 
+def ending(*arguments: Any) -> Any:
+    return reasons.ending(*arguments)
+
+
+def stuck(*arguments: Any, **options: Any) -> Any:
+    return reasons.stuck(*arguments, **options)
+
+
 def pod(phase, *, state=None, **status):
     containers = [{"name": "step", "state": state}] if state else []
     return {
@@ -33,13 +43,13 @@ def ended(code, *, message="", reason="Error", phase="Failed"):
 
 
 def test_a_pod_that_runs_has_not_ended():
-    assert reasons.ending(pod("Running", state={"running": {}}), [], []) is None
+    assert ending(pod("Running", state={"running": {}}), [], []) is None
 
 
 def test_a_step_that_is_done_brings_its_result():
     result = StepResult(ok=True, exit_code=0, cardinality=7)
 
-    found = reasons.ending(
+    found = ending(
         ended(0, message=result.to_json(), reason="Completed", phase="Succeeded"), [], []
     )
 
@@ -48,7 +58,7 @@ def test_a_step_that_is_done_brings_its_result():
 
 
 def test_a_container_that_ends_well_without_having_run_the_step_is_no_success():
-    found = reasons.ending(ended(0, reason="Completed", phase="Succeeded"), [], ["bye"])
+    found = ending(ended(0, reason="Completed", phase="Succeeded"), [], ["bye"])
 
     assert not found.ok
 
@@ -59,7 +69,7 @@ def test_a_container_that_ends_well_without_having_run_the_step_is_no_success():
 def test_the_steps_own_failure_has_its_own_last_words(code, retry):
     message = StepResult(ok=False, exit_code=code, error="ValueError: too bad").to_json()
 
-    found = reasons.ending(ended(code, message=message), [], [])
+    found = ending(ended(code, message=message), [], [])
 
     assert found.kind == "exit"
     assert f"exit code {code}: ValueError: too bad" in found.sentence
@@ -67,13 +77,13 @@ def test_the_steps_own_failure_has_its_own_last_words(code, retry):
 
 
 def test_without_a_result_the_logs_last_line_speaks():
-    found = reasons.ending(ended(3), [], ["first", "no module named boto3", ""])
+    found = ending(ended(3), [], ["first", "no module named boto3", ""])
 
     assert found.sentence == "exit code 3: no module named boto3 (pod flow-a-1)"
 
 
 def test_out_of_memory_names_the_limit():
-    found = reasons.ending(ended(137, reason="OOMKilled"), [], [])
+    found = ending(ended(137, reason="OOMKilled"), [], [])
 
     assert found.kind == "out-of-memory"
     assert "64M" in found.sentence
@@ -92,7 +102,7 @@ def test_out_of_memory_names_the_limit():
     ],
 )  # fmt: skip
 def test_what_the_cluster_does_to_a_pod_is_told_apart(status, kind, says):
-    found = reasons.ending(pod("Failed", **status), [], [])
+    found = ending(pod("Failed", **status), [], [])
 
     assert found.kind == kind
     assert says in found.sentence
@@ -118,7 +128,7 @@ def test_a_pod_that_is_gone_was_deleted_by_somebody():
 def test_what_will_never_start_is_given_up_without_a_retry(reason, after, kind):
     waiting = pod("Pending", state={"waiting": {"reason": reason, "message": "not  there"}})
 
-    found = reasons.stuck(waiting, [], pending_seconds=after, limit=600)
+    found = stuck(waiting, [], pending_seconds=after, limit=600)
 
     assert found.kind == kind
     assert not found.retry
@@ -128,7 +138,7 @@ def test_what_will_never_start_is_given_up_without_a_retry(reason, after, kind):
 def test_a_registry_that_fails_once_is_given_time():
     waiting = pod("Pending", state={"waiting": {"reason": "ErrImagePull"}})
 
-    assert reasons.stuck(waiting, [], pending_seconds=5, limit=600) is None
+    assert stuck(waiting, [], pending_seconds=5, limit=600) is None
 
 
 def test_no_room_says_after_how_long_what_was_asked_for_and_what_is_missing():
@@ -137,8 +147,8 @@ def test_no_room_says_after_how_long_what_was_asked_for_and_what_is_missing():
         "Pending", conditions=[{"type": "PodScheduled", "status": "False", "message": message}]
     )
 
-    assert reasons.stuck(waiting, [], pending_seconds=599, limit=600) is None
-    found = reasons.stuck(waiting, [], pending_seconds=601, limit=600)
+    assert stuck(waiting, [], pending_seconds=599, limit=600) is None
+    found = stuck(waiting, [], pending_seconds=601, limit=600)
 
     assert found.kind == "no-room"
     assert found.retry

@@ -1,11 +1,12 @@
 import json
+from typing import Any
 
 from metaflow_airflow.plan.model import Pod
 from metaflow_airflow.pods.spec import manifest
 
 from .test_payload import task
 
-IDENTITY = {
+IDENTITY: dict[str, Any] = {
     "name": "flow-join-1-ab", "namespace": "flows",
     "labels": {"metaflow-airflow/try": "1"}, "annotations": {"metaflow-airflow/dag_id": "Flow"},
 }  # fmt: skip

@@ -38,6 +38,14 @@ def marked(state: Path) -> list[psutil.Process]:
     return list(found.values())
 
 
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and was not waited for does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def children() -> set[int]:
     """Return the pids of this process's children."""
     return {child.pid for child in psutil.Process().children()}

@@ -171,7 +171,7 @@ class Stack:
             self._report("stack", "another command is at work on it: waiting")
         with self.state.lock("up", wait=_UP_WAIT):
             fresh = not self._join()
-            begun = fresh or self.status()["phase"] != "ready"
+            begun = fresh or not self._is_whole()
             try:
                 if fresh:
                     self._begin(fixed_ports)
@@ -265,6 +265,13 @@ class Stack:
             if time.monotonic() > deadline:
                 raise StackError(f"the supervisor did not start.\n{self._supervisor_report()}")
             time.sleep(_POLL)
+
+    def _is_whole(self) -> bool:
+        """Whether every server runs; the supervisor may not have noticed a kill yet."""
+        status = self.status()
+        return status["phase"] == "ready" and all(
+            processes.is_alive(info["pid"]) for info in status["servers"].values()
+        )
 
     def _wake(self) -> None:
         """Tell the supervisor to start what is missing, and wait until it has heard."""

@@ -87,6 +87,7 @@ class Supervisor:
 
     async def _bring_up(self) -> bool:
         """Start every server that does not run; say whether all became ready."""
+        await self._notice_ends()
         self._phase, self._error = "starting", None
         self._round += 1
         missing = [s for s in self.servers if self._info[s.name]["state"] in ("stopped", "crashed")]
@@ -110,6 +111,13 @@ class Supervisor:
             await self._give_up(missing)
         self._settle()
         return not errors
+
+    async def _notice_ends(self) -> None:
+        """Wait until the end of each server that was just killed has been reported."""
+        while any(
+            server.running and not processes.is_alive(server.running.pid) for server in self.servers
+        ):
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _give_up(self, servers: list[Server]) -> None:
         """Stop what was started in vain."""
