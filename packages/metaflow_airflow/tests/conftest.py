@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from . import random_flows
+
 FLOWS = Path(__file__).parent / "flows"
 
 
@@ -47,3 +49,9 @@ def write_flow(tmp_path: Path) -> Callable[[str], Any]:
         return load_flow(path)
 
     return load
+
+
+@pytest.fixture(scope="session")
+def random_flow() -> Callable[..., random_flows.RandomFlow]:
+    """Makes up flows."""
+    return random_flows.random_flow

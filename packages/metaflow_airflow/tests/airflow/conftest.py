@@ -108,7 +108,7 @@ class Bridge:
         answer = self.python(_READ, pathspec)
         return json.loads(answer)
 
-    def python(self, program: str, *arguments: str) -> Any:
+    def python(self, program: str, *arguments: str, within: float = 120) -> Any:
         """What a program prints after ANSWER, run with the stack's settings."""
         done = subprocess.run(
             [sys.executable, "-c", program, *arguments],
@@ -116,7 +116,7 @@ class Bridge:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=within,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.split("ANSWER", 1)[1]

@@ -1,0 +1,137 @@
+"""Metaflow's Deployer against a real Airflow, from create to delete."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from .conftest import FLOWS
+
+pytestmark = pytest.mark.stack
+
+# Run in a Python of its own: Metaflow reads its settings once, at import.
+_PROGRAM = """
+import json, sys, time
+from pathlib import Path
+from metaflow import DeployedFlow, Deployer, namespace
+
+namespace(None)
+path, gate = Path(sys.argv[1]), Path(sys.argv[2])
+seen = {}
+
+
+def until(condition, what):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+
+
+deployed = Deployer(str(path), pylint=False).airflow(name="gated.flow-1").create(tags=["nightly"])
+seen["name"], seen["token"] = deployed.name, deployed.production_token
+
+seen["suspended"] = deployed.suspend()
+run = deployed.trigger(gate=str(gate), n=4)
+seen["at once"] = (run.pathspec, run.run is None, run.status)
+seen["unsuspended"] = deployed.unsuspend()
+until(lambda: run.run is not None, "the start step never registered")
+seen["started"] = (run.status, run.is_running, run.run.finished)
+gate.touch()
+run.wait_for_completion(check_interval=1, timeout=120)
+seen["done"] = (run.status, run.is_running, run.run.successful, run.run.data.doubled)
+seen["tags"] = sorted(run.run.tags)
+
+path.unlink()
+found = DeployedFlow.from_deployment("gated.flow-1", impl="airflow")
+gate.unlink()
+second = found.trigger(gate=str(gate))
+until(lambda: second.run is not None, "the second run never registered")
+seen["terminated"] = second.terminate()
+second.wait_for_completion(check_interval=1, timeout=120)
+seen["ended"] = (second.status, second.run.successful)
+
+again = type(found).get_triggered_run("gated.flow-1", run.pathspec.split("/")[1])
+seen["again"] = (again.pathspec == run.pathspec, again.status)
+
+
+def listed(**options):
+    return [each.name for each in DeployedFlow.list_deployed_flows(impl="airflow", **options)]
+
+
+seen["listed"] = ("gated.flow-1" in listed(), listed(flow_name="Gated"), listed(flow_name="Other"))
+seen["deleted"] = found.delete()
+seen["left"] = listed(flow_name="Gated")
+try:
+    DeployedFlow.from_deployment("gated.flow-1", impl="airflow")
+except Exception as error:
+    seen["gone"] = str(error)
+print("ANSWER" + json.dumps(seen))
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(bridge, tmp_path_factory):
+    """What the program saw."""
+    folder = tmp_path_factory.mktemp("deployer")
+    path = shutil.copy(FLOWS / "gated.py", folder)
+    return json.loads(bridge.python(_PROGRAM, str(path), str(folder / "gate"), within=500))
+
+
+def test_create_gives_name_and_token(seen):
+    assert seen["name"] == "gated.flow-1"
+    assert seen["token"].startswith("gated.flow-1-")
+
+
+def test_a_run_is_known_at_once_and_pending_until_it_starts(seen):
+    pathspec, no_run, status = seen["at once"]
+
+    assert re.fullmatch(r"Gated/airflow-[0-9a-f]{16}", pathspec)
+    assert (seen["suspended"], no_run, status, seen["unsuspended"]) == (True, True, "PENDING", True)
+    assert seen["started"] == ["RUNNING", True, False]
+
+
+def test_a_run_ends_with_its_values_and_tags(seen):
+    assert seen["done"] == ["SUCCEEDED", False, True, 8]
+    assert "nightly" in seen["tags"]
+
+
+def test_a_deployment_found_without_its_file_starts_runs_and_ends_them(seen):
+    assert seen["terminated"] is True
+    assert seen["ended"] == ["FAILED", False]
+
+
+def test_a_run_is_found_again_by_its_id(seen):
+    assert seen["again"] == [True, "SUCCEEDED"]
+
+
+def test_deployments_are_listed_until_they_are_deleted(seen):
+    assert seen["listed"] == [True, ["gated.flow-1"], []]
+    assert (seen["deleted"], seen["left"]) == (True, [])
+    assert "has no DAG gated.flow-1" in seen["gone"]
+
+
+@pytest.mark.parametrize(
+    ("how", "failed", "words"),
+    [
+        ("late", "late", "timed out after 0 hours, 0 minutes, 1 seconds"),
+        ("empty", "fan", "produced zero splits"),
+    ],
+)
+def test_what_metaflow_ends_fails_with_its_words(bridge, how, failed, words):
+    dag_id = bridge.export(FLOWS / "overdue.py")
+    run_id = bridge.start(dag_id, {"how": how})
+
+    bridge.wait(dag_id, run_id, expect="failed", within=100)
+
+    assert bridge.states(dag_id, run_id)[failed] == "failed"
+    log = bridge.client._get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{failed}/logs/1")
+    assert words in str(log)
+
+
+def test_a_timeout_can_be_caught(bridge):
+    dag_id = bridge.export(FLOWS / "overdue.py")
+
+    artifacts = bridge.artifacts(f"{dag_id}/{bridge.run(dag_id, {'how': 'caught'})}")
+
+    assert "timed out" in artifacts["merge"]["overdue"]
