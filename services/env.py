@@ -77,6 +77,8 @@ SETTINGS: dict[str, Callable[[], str] | None] = {
     ),
     "KUBECONFIG_FILE": _fixed(""),
     "PODS_BIND_ADDRESS": _fixed(_HOST),
+    "# The image that steps run in; with a cluster of yours, the name you pushed it under.": None,
+    "POD_IMAGE": _fixed("platform/pod:local"),
     "# Logins.": None,
     "AIRFLOW_ADMIN": _fixed("admin"),
     "AIRFLOW_ADMIN_PASSWORD": _password,

@@ -1,4 +1,4 @@
-"""Entry point of the Airflow image: a few variables from compose become Airflow's settings.
+"""Entry point of compose's Airflow containers: a few variables become Airflow's settings.
 
 Everything that is the same in each of the platform's Airflows stands in `settings`.
 """
@@ -16,6 +16,8 @@ API_URL = "http://api-server:8080"
 HOME = Path("/opt/airflow-home")
 _S3 = "http://minio:9000"
 _REGION = "us-east-1"
+# What cluster-init leaves: only where there is a cluster.
+KUBECONFIG = Path("/run/cluster/airflow.kubeconfig")
 # Data engineering's code and exported flows: each team writes below its own prefix.
 BUNDLES = {"data_engineering": "s3://dags/data_engineering", "flows": "s3://dags/flows"}
 
@@ -50,8 +52,6 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
         "password": given["AIRFLOW_S3_SECRET"],
         "extra": {"endpoint_url": _S3, "region_name": _REGION},
     }
-    kubeconfig = Path("/run/cluster/airflow.kubeconfig")
-    cluster = {"KUBECONFIG": str(kubeconfig)} if kubeconfig.exists() else {}
     return (
         airflow_environment(settings)
         | {
@@ -69,8 +69,17 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
             "AWS_EC2_METADATA_DISABLED": "true",
             "TRIP_DATA_ROOT": "s3://trip-data",
         }
-        | cluster
+        | _cluster()
     )
+
+
+def _cluster() -> dict[str, str]:
+    """Return the connection to the cluster that cluster-init prepared, where there is one."""
+    if not KUBECONFIG.exists():
+        return {}
+    extra = {"kube_config": KUBECONFIG.read_text(), "namespace": "flows"}
+    connection = {"conn_type": "kubernetes", "extra": extra}
+    return {"AIRFLOW_CONN_KUBERNETES_DEFAULT": json.dumps(connection)}
 
 
 def main() -> None:

@@ -1,0 +1,107 @@
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from airflow_service import cluster
+from kubernetes import client, config
+from kubernetes.dynamic import DynamicClient
+
+MANIFESTS = Path(__file__).resolve().parents[3] / "services/kubernetes/flows.yaml"
+ENVIRON = {
+    "PODS_ADDRESS": "192.0.2.1",
+    "S3_PORT": "9000",
+    "METADATA_PORT": "8181",
+    "ML_FLOWS_S3_KEY": "key",
+    "ML_FLOWS_S3_SECRET": "secret",
+}
+
+
+def kubeconfig(server: str, **more: str) -> dict[str, Any]:
+    return {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "one", "user": "me"}}],
+        "clusters": [{"name": "one", "cluster": {"server": server, **more}}],
+    }
+
+
+@pytest.mark.parametrize("server", ["https://127.0.0.1:6443", "https://localhost:1"])
+def test_a_server_that_containers_do_not_reach_is_refused_with_the_way_out(server: str) -> None:
+    with pytest.raises(cluster.ClusterError, match=r"own address.*host\.docker\.internal"):
+        cluster.cluster_of(kubeconfig(server))
+
+
+def test_a_certificate_in_another_file_is_refused_with_the_way_out() -> None:
+    with pytest.raises(cluster.ClusterError, match="kubectl config view --raw --flatten"):
+        cluster.cluster_of(kubeconfig("https://192.0.2.1", **{"certificate-authority": "/ca"}))
+
+
+def test_pods_of_the_stacks_own_cluster_use_its_names_and_others_this_machines_address() -> None:
+    own = cluster.pod_secret(ENVIRON, own=True)["stringData"]
+    other = cluster.pod_secret(ENVIRON, own=False)["stringData"]
+
+    assert own["METAFLOW_S3_ENDPOINT_URL"] == "http://minio:9000"
+    assert own["METAFLOW_SERVICE_URL"] == "http://metadata:8080"
+    assert other["METAFLOW_S3_ENDPOINT_URL"] == "http://192.0.2.1:9000"
+    assert other["METAFLOW_SERVICE_URL"] == "http://192.0.2.1:8181"
+
+
+def test_airflow_may_manage_pods_of_one_namespace_and_their_own_account_nothing() -> None:
+    manifests = list(yaml.safe_load_all(MANIFESTS.read_text()))
+    rules = [rule for each in manifests for rule in each.get("rules", ())]
+    bound = [s["name"] for each in manifests for s in each.get("subjects", ())]
+
+    assert {kind for rule in rules for kind in rule["resources"]} == {"pods", "pods/log", "events"}
+    assert {each["kind"] for each in manifests}.isdisjoint({"ClusterRole", "ClusterRoleBinding"})
+    assert bound == ["airflow"]
+
+
+@pytest.mark.cluster
+@pytest.mark.skipif("KUBECONFIG" not in os.environ, reason="no cluster: $KUBECONFIG is not set")
+def test_a_real_cluster_is_prepared_twice_and_gives_airflow_no_more_than_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    namespace = f"prepared-{os.getpid()}"
+    manifests = tmp_path / "flows.yaml"
+    text = MANIFESTS.read_text()
+    manifests.write_text(
+        text.replace("namespace: flows", f"namespace: {namespace}").replace(
+            "name: flows", f"name: {namespace}"
+        )
+    )
+    for name, value in {
+        "NAMESPACE": namespace,
+        "_MANIFESTS": manifests,
+        "_OWN": Path(os.environ["KUBECONFIG"]),
+        "AIRFLOW_KUBECONFIG": tmp_path / "airflow.kubeconfig",
+        "_AIRFLOW_USER": os.getuid(),
+    }.items():
+        monkeypatch.setattr(cluster, name, value)
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    core = client.CoreV1Api(config.new_client_from_config(os.environ["KUBECONFIG"]))
+    try:
+        assert cluster.main() is None
+        assert cluster.main() is None
+
+        assert (tmp_path / "airflow.kubeconfig").stat().st_mode & 0o777 == 0o600
+        login = json.loads((tmp_path / "airflow.kubeconfig").read_text())
+        airflow = config.new_client_from_config_dict(login)
+        assert client.CoreV1Api(airflow).list_namespaced_pod(namespace).items == []
+        for refused in (
+            lambda: client.CoreV1Api(airflow).list_namespaced_secret(namespace),
+            lambda: client.CoreV1Api(airflow).list_namespaced_pod("default"),
+        ):
+            with pytest.raises(client.ApiException) as caught:
+                refused()
+            assert caught.value.status == 403
+        dynamic = DynamicClient(core.api_client)
+        for each in cluster.stack_services({"minio": "192.0.2.2", "metadata": "192.0.2.3"}):
+            cluster.apply(dynamic, each)
+        assert core.read_namespaced_service("minio", namespace).spec.ports[0].port == 9000
+        secret = core.read_namespaced_secret("flows", namespace)
+        assert "AWS_SECRET_ACCESS_KEY" in secret.data
+    finally:
+        core.delete_namespace(namespace)
