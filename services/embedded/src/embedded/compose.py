@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from botocore.exceptions import ClientError
 
@@ -24,7 +24,6 @@ _WAIT = 600
 _FLOWS, _DATA = "s3://dags/flows", "s3://dags/data_engineering"
 # Where steps reach the services: names of the stack's network, which k3s knows too.
 _METADATA_INSIDE = "http://metadata:8080"
-POD_IMAGE = "platform/pod:local"
 NAMESPACE = "flows"
 
 Report = Callable[[str, str], None]
@@ -67,6 +66,8 @@ class ComposeTarget:
             raise
         if sync is not None:
             flows_env.finish_sync(self.state, self._root, sync.wait())
+        if self._profile == "k3s":
+            self._load_pod_image()
         self._deploy()
 
     def down(self) -> None:
@@ -154,7 +155,7 @@ class ComposeTarget:
     @property
     def keeps(self) -> str:
         """Where keys, logs and data are, in words."""
-        return f"keys are in {self._root}/.env, logs in `docker compose logs`, data in volumes"
+        return f"keys are in {self._env_file}, logs in `docker compose logs`, data in volumes"
 
     def environment(self) -> dict[str, str]:
         """Return the whole environment of a flow command of the ML team."""
@@ -163,7 +164,7 @@ class ComposeTarget:
         pods = {
             "METAFLOW_KUBERNETES_NAMESPACE": NAMESPACE,
             "METAFLOW_KUBERNETES_SECRETS": "flows",
-            "METAFLOW_KUBERNETES_CONTAINER_IMAGE": POD_IMAGE,
+            "METAFLOW_KUBERNETES_CONTAINER_IMAGE": self._settings["POD_IMAGE"],
             "METAFLOW_KUBERNETES_IMAGE_PULL_POLICY": "IfNotPresent",
         }
         return base_environment(self.state) | {
@@ -195,6 +196,16 @@ class ComposeTarget:
 
     # -- how
 
+    def _load_pod_image(self) -> None:
+        """Build the image of the steps and put it into k3s, which has no registry to ask."""
+        image = self._settings["POD_IMAGE"]
+        self._docker("build", "--file", "packages/pod_image/Dockerfile", "--tag", image, ".")
+        with subprocess.Popen(
+            ["docker", "save", image], cwd=self._root, stdout=subprocess.PIPE
+        ) as saved:
+            self._compose("exec", "-T", "k3s", "ctr", "images", "import", "-", stdin=saved.stdout)
+        self._report("k3s", f"has the image {image}")
+
     def _deploy(self) -> None:
         """Put the data team's package into its bundle, and export the flows."""
         changed = bundle.publish(self._data_package, _DATA, self._s3("DATA_ENGINEERING"))
@@ -221,23 +232,28 @@ class ComposeTarget:
         return self._profile != ""
 
     @cached_property
-    def _env_file(self) -> Mapping[str, Any]:
+    def _env_tool(self) -> Mapping[str, Any]:
         return runpy.run_path(str(self._root / "services" / "env.py"))
+
+    @property
+    def _env_file(self) -> Path:
+        """Compose's own variable for another file than .env."""
+        return Path(os.environ.get("COMPOSE_ENV_FILES", self._root / ".env"))
 
     @cached_property
     def _settings(self) -> dict[str, str]:
         """The lines of .env; as in compose, the environment goes before them."""
-        found: dict[str, str] = self._env_file["read"](self._root / ".env")
+        found: dict[str, str] = self._env_tool["read"](self._env_file)
         if not found:
             raise StackError(
-                f"there is no {self._root}/.env: `stack pipeline --target compose` draws it, or "
+                f"there is no {self._env_file}: `stack pipeline --target compose` draws it, or "
                 "`python3 services/env.py`"
             )
         return {name: os.environ.get(name, value) for name, value in found.items()}
 
     def _draw_secrets(self) -> None:
-        if self._env_file["write"](self._root / ".env"):
-            self._report("secrets", f"drawn into {self._root / '.env'}")
+        if self._env_tool["write"](self._env_file):
+            self._report("secrets", f"drawn into {self._env_file}")
 
     def _s3(self, user: str) -> Any:
         return s3.client(
@@ -253,16 +269,18 @@ class ComposeTarget:
         log = self._compose("logs", "--no-log-prefix", "--tail", "15", service)
         return f"ended with exit code {code}. The end of its log:\n{log}"
 
-    def _compose(self, *words: str) -> str:
-        command = ["docker", "compose", "--progress", "plain", *words]
+    def _compose(self, *words: str, stdin: IO[bytes] | None = None) -> str:
+        return self._docker("compose", "--progress", "plain", *words, stdin=stdin)
+
+    def _docker(self, *words: str, stdin: IO[bytes] | None = None) -> str:
         try:
             done = subprocess.run(
-                command, cwd=self._root, capture_output=True, text=True, check=False,
-                stdin=subprocess.DEVNULL,
+                ["docker", *words], cwd=self._root, capture_output=True, text=True, check=False,
+                stdin=stdin or subprocess.DEVNULL,
             )  # fmt: skip
         except FileNotFoundError as error:
             raise StackError("there is no docker on this machine's PATH: install Docker") from error
         if done.returncode != 0:
             end = "\n".join((done.stderr or done.stdout).splitlines()[-30:])
-            raise StackError(f"`docker compose {words[0]}` failed:\n{end}")
+            raise StackError(f"`docker {' '.join(words)}` failed:\n{end}")
         return done.stdout
