@@ -49,11 +49,18 @@ class Bridge:
     client: AirflowClient
     exported: set[str] = field(default_factory=set)
 
-    def flow(self, path: Path, *arguments: str, check: bool = True) -> str:
+    def flow(
+        self,
+        path: Path,
+        *arguments: str,
+        check: bool = True,
+        cwd: Path | None = None,
+    ) -> str:
         """Run a flow's command line; its standard output."""
         done = subprocess.run(
             [sys.executable, str(path), "--no-pylint", *arguments],
             env=dict(self.environment),
+            cwd=cwd,
             capture_output=True,
             text=True,
             check=False,

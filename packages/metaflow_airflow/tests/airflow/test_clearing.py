@@ -1,5 +1,7 @@
 """Clearing tasks and runs in Airflow, as often as one likes, never corrupts a run."""
 
+import time
+
 import pytest
 
 from .conftest import FLOWS
@@ -22,7 +24,7 @@ print("ANSWER" + json.dumps({step: data for step, (_, data) in newest.items()}))
 """
 
 
-def clear(bridge, run_id, *tasks, downstream=True):
+def clear(bridge, run_id, *tasks, downstream=True, dag_id="Cleared"):
     body = {
         "dry_run": False,
         "dag_run_id": run_id,
@@ -31,7 +33,7 @@ def clear(bridge, run_id, *tasks, downstream=True):
         "reset_dag_runs": True,
         **({"task_ids": list(tasks)} if tasks else {}),
     }
-    bridge.client._json("POST", "dags/Cleared/clearTaskInstances", json=body)
+    bridge.client._json("POST", f"dags/{dag_id}/clearTaskInstances", json=body)
 
 
 @pytest.fixture
@@ -86,3 +88,17 @@ def test_a_step_is_cleared_more_often_than_metaflow_has_attempts(bridge, cleared
         ("t.g1", 0),
         ("t.g1", 1),
     ]
+
+
+def test_a_running_step_that_is_cleared_runs_anew_and_not_its_fallback(bridge, tmp_path):
+    bridge.export(FLOWS / "caught.py")
+    run_id = bridge.start("Caught", {"folder": str(tmp_path)})
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "waiting").exists():
+        assert time.monotonic() < deadline, bridge.states("Caught", run_id)
+        time.sleep(0.2)
+
+    clear(bridge, run_id, "start", dag_id="Caught")
+
+    start = bridge.artifacts(f"Caught/{bridge.wait('Caught', run_id)}")["start"]
+    assert (start["attempt"], start["failure"]) == ("1", "None")

@@ -92,7 +92,6 @@ def test_an_environment_of_its_own_runs_by_shell(platform: Platform) -> None:
     run = LauncherRun(platform, "TroubleFlow", "trouble.py")
     task = dataclasses.replace(
         run.task("start"),
-        environment_type="pypi",
         bootstrap=("echo 'Bootstrapping'", "flush_mflogs", f"export MF_ARCH={sys.prefix}"),
         executable="$MF_ARCH/bin/python -s",
         env={"TROUBLE": "fail"},

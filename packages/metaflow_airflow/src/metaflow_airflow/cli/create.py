@@ -11,7 +11,12 @@ from metaflow._vendor import click
 from metaflow_airflow.cli.errors import at_least, spoken
 
 
-@click.command(help="Export this flow as an Airflow DAG.")
+@click.command(
+    help="Export this flow as an Airflow DAG: upload its code to the datastore, write the DAG "
+    "file, wait until Airflow has loaded it. FILE is where the DAG file goes (a path, or s3:// of "
+    "a DAG bundle); by default <DAG id>.py in METAFLOW_AIRFLOW_DAGS_FOLDER. Exporting again "
+    "replaces the DAG; runs that go on keep the code that they started with."
+)
 @click.argument("file", required=False)
 @click.option(
     "--authorize",
@@ -60,6 +65,13 @@ from metaflow_airflow.cli.errors import at_least, spoken
 )
 @click.option("--worker-pool", default=None, help="Airflow pool that the steps run in.")
 @click.option(
+    "--connection",
+    default=None,
+    metavar="ID",
+    help="Airflow connection of type aws whose key the steps get as AWS_* variables; by default "
+    "they use what the worker has.",
+)
+@click.option(
     "--wait",
     type=int,
     callback=at_least(0),
@@ -68,6 +80,7 @@ from metaflow_airflow.cli.errors import at_least, spoken
     help="Seconds to wait until Airflow has loaded the DAG (where METAFLOW_AIRFLOW_REST_API_URL "
     "says whom to ask, and FILE is not outside of METAFLOW_AIRFLOW_DAGS_FOLDER); 0: do not wait.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the deployment as JSON.")
 @click.option("--deployer-attribute-file", default=None, hidden=True)
 @click.pass_obj
 def create(
@@ -82,7 +95,9 @@ def create(
     max_workers: int,
     workflow_timeout: int | None,
     worker_pool: str | None,
+    connection: str | None,
     wait: int,
+    as_json: bool,
     deployer_attribute_file: str | None,
 ) -> None:
     """Export the flow: refuse early, package, then write the file in one move."""
@@ -97,6 +112,7 @@ def create(
         max_workers=max_workers,
         timeout=workflow_timeout,
         pool=worker_pool,
+        connection=connection,
         paused=paused,
     )
     dag_id = obj.airflow.dag_id
@@ -114,8 +130,16 @@ def create(
         path, text = export.deploy(place, name, token)
         obj.echo(f"DAG *{dag_id}* written to *{path}*.", bold=True)
         if client:
-            wait_for_dag(client, dag_id, text, name, deadline=wait, tell=obj.echo)
+            wait_for_dag(client, dag_id, text, name, place=place, deadline=wait, tell=obj.echo)
             obj.echo(f"Airflow has it: {client.url}/dags/{dag_id}", bold=True)
+    if as_json:
+        answer = {
+            "dag_id": dag_id,
+            "file": path,
+            "production_token": token,
+            "url": f"{client.url}/dags/{dag_id}" if client else None,
+        }
+        obj.echo_always(json.dumps(answer), err=False)
 
 
 def _write_attributes(obj: Any, path: str | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 from metaflow._vendor import click
@@ -9,9 +11,13 @@ from metaflow._vendor import click
 from metaflow_airflow.cli.errors import spoken
 
 
-@click.command(help="Say what Airflow would run, step by step, without exporting anything.")
+@click.command(
+    help="Say what Airflow would run, step by step, without exporting anything. What cannot run "
+    "on Airflow is refused here as by create: step, decorator, reason, way out."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.pass_obj
-def explain(obj: Any) -> None:
+def explain(obj: Any, as_json: bool) -> None:
     """Print the plan."""
     from metaflow_airflow.cli.export import Export
     from metaflow_airflow.plan import explain as explained
@@ -19,4 +25,10 @@ def explain(obj: Any) -> None:
     with spoken():
         export = Export(obj)
         export.read()
-    obj.echo_always(explained(export.plan()), err=False)
+    plan = export.plan()
+    text = explained(plan)
+    if as_json:
+        parts = asdict(plan)
+        del parts["deployment"]  # there is none yet
+        text = json.dumps(parts, default=str)
+    obj.echo_always(text, err=False)

@@ -70,6 +70,7 @@ class Export:
     max_workers: int | None = None
     timeout: int | None = None
     pool: str | None = None
+    connection: str | None = None
     paused: bool | None = None
 
     def check(self) -> None:
@@ -84,14 +85,14 @@ class Export:
                 f"Datastore *{datastore}* is not seen by Airflow's workers. Export with "
                 f"--datastore={'|'.join(_SHARED_DATASTORES)} (and its METAFLOW_DATASTORE_SYSROOT)."
             )
-        environment = self.obj.environment.TYPE
-        if environment != "local":
-            raise BridgeError(
-                f"--environment={environment} is not supported on Airflow yet: steps run in the "
-                "Python that METAFLOW_AIRFLOW_PYTHON names on the worker. Install what the flow "
-                "needs there, and export without --environment."
-            )
         self.read()
+        pods = [step.name for step in self._steps() if step.pod]
+        if pods and self.connection:
+            raise BridgeError(
+                f"--connection {self.connection}: step *{pods[0]}* runs in a pod, which an Airflow "
+                "connection cannot reach. Give pods their credentials by @kubernetes(secrets=…) "
+                "or a service account."
+            )
         alone = [step for step in self._steps() if step.pod and not step.pod.volumes]
         if alone and self.obj.metadata.TYPE == "local":
             raise BridgeError(
@@ -119,8 +120,13 @@ class Export:
         self._sensors = read_sensors(self._graph)
         self._hooks = read_hooks(self._graph)
         self._decorators, attached = read_flow.read_attached(self.obj)
+        pythons = read_flow.read_pythons(self.obj)
+        self._python = pythons.get(self._graph.start)
         self._blocks = build_plan(
-            self._graph, decorators=attached, pod_secrets=read_flow.read_pod_secrets()
+            self._graph,
+            decorators=attached,
+            pod_secrets=read_flow.read_pod_secrets(),
+            pythons={name: each for name, each in pythons.items() if each != self._python},
         )
         self._parameters = tuple(
             read_flow.read_parameters(self.obj.flow, scheduled=self._schedule is not None)
@@ -179,6 +185,8 @@ class Export:
             owner=get_username() or "",
             production_token=token,
             environment=read_flow.read_settings(),
+            python=self._python,
+            connection=self.connection,
         )
 
     def _package(self) -> Any:

@@ -19,7 +19,24 @@ def cli() -> None:
     """Metaflow asks for a group that holds exactly one command."""
 
 
-@cli.group(help="Run this flow on Apache Airflow 3.")
+HELP = """Run this flow on Apache Airflow 3.
+
+\b
+    python flow.py airflow explain              what would run, nothing is exported
+    python flow.py airflow create               export; returns when Airflow has the DAG
+    python flow.py airflow trigger --alpha 0.1  start a run; prints Metaflow's run id
+    python flow.py airflow status RUN_ID        what became of it, also as exit code
+    python flow.py airflow resume               run again what failed, copy the rest
+
+Options of the flow itself (--with, --datastore, --environment, --branch, --production) stand
+before the word airflow.
+
+Exit codes: 0 done; 1 refused or failed, and the message says why and what to do; 2 wrong usage.
+status has more: see there. --json prints one JSON value to standard output and nothing else there.
+"""
+
+
+@cli.group(help=HELP)
 @click.option(
     "--name",
     default=None,

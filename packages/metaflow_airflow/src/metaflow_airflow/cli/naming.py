@@ -41,6 +41,7 @@ def resolve_token(
         MetaflowException: somebody else's deployment without its token.
     """
     from metaflow.plugins.airflow import airflow_cli
+    from metaflow.util import get_username
 
     try:
         token = airflow_cli.resolve_token(
@@ -51,4 +52,9 @@ def resolve_token(
             f"{name.dag_id} was deployed by another user. Get its production token from them and "
             f"call: airflow create --authorize TOKEN. ({error})"
         ) from error
+    if given:
+        # Metaflow's function uses a given token without guarding the deployment by it.
+        airflow_cli.Airflow.save_deployment_token(
+            get_username(), name.dag_id, token, obj.flow_datastore
+        )
     return str(token)

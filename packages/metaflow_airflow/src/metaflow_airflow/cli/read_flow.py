@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.plan.model import Parameter
+from metaflow_airflow.plan.model import Parameter, Python
 
 _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _JSON_TYPES = ("object", "array", "string", "number", "boolean", "null")
@@ -147,6 +148,30 @@ def read_pod_secrets() -> tuple[str, ...]:
     from metaflow.metaflow_config import KUBERNETES_SECRETS
 
     return tuple(filter(None, (KUBERNETES_SECRETS or "").split(",")))
+
+
+def read_pythons(obj: Any) -> dict[str, Python]:
+    """What the flow's --environment answers for each step; empty for the local one.
+
+    Raises:
+        BridgeError: it resolved packages for another system than the one that steps run on.
+    """
+    environment = obj.environment
+    if environment.TYPE == "local":
+        return {}
+    if environment.TYPE in ("conda", "pypi") and sys.platform != "linux":
+        raise BridgeError(
+            f"--environment={environment.TYPE} resolves packages for the machine that exports, "
+            f"which is {sys.platform}, but steps run on Linux. Export from Linux, or use "
+            "--environment=uv, which resolves for every system."
+        )
+    return {
+        node.name: Python(
+            str(environment.executable(node.name)),
+            tuple(environment.bootstrap_commands(node.name, obj.flow_datastore.TYPE)),
+        )
+        for node in obj.graph
+    }
 
 
 def read_settings() -> dict[str, str]:

@@ -20,6 +20,9 @@ class Place(Protocol):
     def put(self, name: str, text: str) -> str:
         """Put a file in place at once; where it stands now."""
 
+    def read(self, name: str) -> str | None:
+        """The text of a file; None if there is none."""
+
     def remove(self, name: str) -> bool:
         """Remove a file; whether there was one."""
 
@@ -71,6 +74,13 @@ class FolderPlace:
             ) from error
         return str(path)
 
+    def read(self, name: str) -> str | None:
+        """The text of a file; None if there is none."""
+        try:
+            return (self.folder / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
     def remove(self, name: str) -> bool:
         """Remove a file; whether there was one."""
         path = self.folder / name
@@ -100,6 +110,18 @@ class S3Place:
         self.check()
         s3.client().put_object(Bucket=self.bucket, Key=self._key(name), Body=text.encode())
         return f"{self.url}/{name}"
+
+    def read(self, name: str) -> str | None:
+        """The text of an object; None if there is none."""
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = s3.client().get_object(Bucket=self.bucket, Key=self._key(name))
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
+                return None
+            raise
+        return str(answer["Body"].read().decode())
 
     def remove(self, name: str) -> bool:
         """Remove the object; whether there was one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from metaflow_airflow.deploy.places import Place
 from metaflow_airflow.deploy.rest import AirflowClient, AirflowError, NotFoundError
 
 _PAUSE = 0.5
@@ -16,16 +17,18 @@ def wait_for_dag(
     text: str,
     file_name: str,
     *,
+    place: Place,
     deadline: float,
     tell: Callable[[str], None],
 ) -> None:
     """Return when Airflow serves exactly this text as the DAG's source.
 
     Args:
-        deadline: seconds. tell: called once when it takes a while.
+        place: where the file stands. deadline: seconds. tell: called once when it takes a while.
 
     Raises:
-        AirflowError: the file has an import error, or did not appear in time.
+        AirflowError: the file has an import error, did not appear in time, or is another one by
+            now.
     """
     began = time.monotonic()
     told = False
@@ -43,6 +46,11 @@ def wait_for_dag(
                 "Is metaflow-airflow installed where Airflow's DAG processor runs?"
             )
         waited = time.monotonic() - began
+        if place.read(file_name) != text:
+            raise AirflowError(
+                f"{file_name} was exported or deleted by somebody else meanwhile: Airflow gets "
+                "their version, not this one. Agree with them, then call create again."
+            )
         if waited > deadline:
             raise AirflowError(
                 f"Airflow at {client.url} did not load {dag_id} within {deadline:.0f} s (it has "

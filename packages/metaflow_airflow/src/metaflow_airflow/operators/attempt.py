@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from metaflow_airflow.operators.inputs import Reference, Upstream, taken
-from metaflow_airflow.plan.model import Deployment, ExitHooks, PlannedStep
+from metaflow_airflow.plan.model import Deployment, ExitHooks, PlannedStep, Python
 from metaflow_airflow.runtime import ids
 from metaflow_airflow.runtime.resume import Resume, split
 from metaflow_airflow.runtime.task import Clone, Init, StepResult, StepTask
@@ -103,6 +103,7 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
         init = Init(task_id=parameters_id, parameters=parameters, clone=origin)
     if resume and not life.cleared and not definition.hooks:
         clone = _clone(step.name, this, resume, inputs, parameters_id)
+    python = step.python or deployment.python or Python("python")
     return StepTask(
         flow=definition.flow,
         script=deployment.script,
@@ -134,6 +135,8 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
         hooks=_hooks(definition, inputs),
         owner=deployment.owner,
         production_token=deployment.production_token,
+        bootstrap=tuple(python.bootstrap),
+        executable=python.executable,
         defaults=deployment.environment,
         env={
             **step.environment,

@@ -22,6 +22,7 @@ from metaflow_airflow.operators.attempt import (
     upstream_map_index,
 )
 from metaflow_airflow.operators.inputs import XCOM_KEY, Reference, Upstream, item
+from metaflow_airflow.operators.items import check_length
 from metaflow_airflow.runtime.resume import KEY as RESUME_KEY
 from metaflow_airflow.runtime.task import StepResult, StepTask
 
@@ -59,7 +60,7 @@ class MetaflowStepOperator(BaseOperator):
         Raises:
             AirflowSkipException: a switch chose another step.
             AirflowException: the step failed; the text says with what.
-            AirflowFailException: the step failed and wants no retry.
+            AirflowFailException: the step failed and wants no retry, or made too many items.
         """
         self._check_parameters(context)
         this = self._try(context)
@@ -80,6 +81,8 @@ class MetaflowStepOperator(BaseOperator):
         context["ti"].xcom_push(key=XCOM_KEY, value=outcome.to_xcom())
         if result.cardinality is None:
             return None
+        if self.definition.depth == 0:
+            check_length(self.definition.step.name, result.cardinality)
         return [item(outcome, index) for index in range(result.cardinality)]
 
     def _check_parameters(self, context: Context) -> None:

@@ -24,6 +24,7 @@ from metaflow_airflow.plan.model import (
     Items,
     PlannedStep,
     Pod,
+    Python,
 )
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class MetaflowFlow:
         tags: tags of its runs. namespace: None for the default one.
         owner: who deployed it. production_token: its production namespace.
         environment: variables for all steps; never secrets.
+        python: of its steps; None for the one that they find where they run.
+        connection: the Airflow connection that gives steps their AWS credentials.
         pool: Airflow's pool for the steps.
         kubernetes_conn_id: the Airflow connection to the cluster, for steps as pods.
         exported_by: version of the bridge that wrote the file.
@@ -86,6 +89,8 @@ class MetaflowFlow:
     owner: str = ""
     production_token: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    python: Python | None = None
+    connection: str | None = None
     pool: str | None = None
     kubernetes_conn_id: str = "kubernetes_default"
     exported_by: str = __version__
@@ -113,6 +118,8 @@ class MetaflowFlow:
             owner=self.owner,
             production_token=self.production_token,
             environment=dict(self.environment),
+            python=self.python,
+            connection=self.connection,
         )
 
     def __str__(self) -> str:
@@ -132,6 +139,7 @@ class MetaflowFlow:
         decorators: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         pod: Pod | None = None,
+        python: Python | None = None,
     ) -> BaseOperator:
         """Add a step as a task.
 
@@ -144,6 +152,7 @@ class MetaflowFlow:
             decorators: decorators attached on the command line.
             environment: variables of this step; never secrets.
             pod: what it runs in; without one it is a process on the worker.
+            python: if it has another one than the flow.
         """
         after = (after,) if isinstance(after, str) else tuple(after)
         each = self._body[0] if self._body else each
@@ -160,6 +169,7 @@ class MetaflowFlow:
             decorators=tuple(decorators),
             environment=dict(environment or {}),
             pod=pod,
+            python=python,
         )
         upstream = tuple(
             Upstream(step, depth=self._task(step).depth, switch=self._task(step).switch)

@@ -35,7 +35,7 @@ class MetaflowProcessOperator(MetaflowStepOperator):
             task,
             python=os.environ.get(PYTHON_VARIABLE, sys.executable),
             on_line=self._log_line,
-            environ=os.environ,
+            environ={**os.environ, **self._credentials()},
         )
         return self._process.run()
 
@@ -43,6 +43,14 @@ class MetaflowProcessOperator(MetaflowStepOperator):
         """End the step's process group."""
         if self._process is not None:
             self._process.terminate()
+
+    def _credentials(self) -> dict[str, str]:
+        conn_id = self.definition.deployment.connection
+        if conn_id is None:
+            return {}
+        from metaflow_airflow.operators.credentials import credentials
+
+        return credentials(conn_id)
 
     def _log_line(self, stream: str, line: str) -> None:
         self.log.info("%s", line)

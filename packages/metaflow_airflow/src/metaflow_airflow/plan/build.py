@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from graphlib import TopologicalSorter
 
 from metaflow_airflow.graph import Graph, Kind, Step
-from metaflow_airflow.plan.model import Block, Body, Items, PlannedStep, Pod
+from metaflow_airflow.plan.model import Block, Body, Items, PlannedStep, Pod, Python
 from metaflow_airflow.plan.pod import pod_of
 from metaflow_airflow.plan.refuse import refuse
 from metaflow_airflow.plan.secrets import plain_variables
@@ -17,12 +17,14 @@ def build_plan(
     *,
     decorators: Mapping[str, tuple[str, ...]] | None = None,
     pod_secrets: Sequence[str] = (),
+    pythons: Mapping[str, Python] | None = None,
 ) -> tuple[Block, ...]:
     """The flow's steps as blocks, each after all that it depends on.
 
     Args:
         decorators: specs of the decorators that the command line attached, by step.
         pod_secrets: names of Kubernetes secrets that the site gives to every pod.
+        pythons: those of the steps that have another one than the start step.
 
     Raises:
         NotSupportedError: naming step, decorator and reason.
@@ -33,6 +35,7 @@ def build_plan(
             step,
             decorators=(decorators or {}).get(step.name, ()),
             pod=pod_of(step, pod_secrets),
+            python=(pythons or {}).get(step.name),
         )
         for step in graph.steps.values()
     }
@@ -53,7 +56,9 @@ def build_plan(
     return tuple(blocks[key] for key in _order(graph, blocks, home))
 
 
-def _plan_step(step: Step, *, decorators: tuple[str, ...], pod: Pod | None) -> PlannedStep:
+def _plan_step(
+    step: Step, *, decorators: tuple[str, ...], pod: Pod | None, python: Python | None
+) -> PlannedStep:
     retry = step.decorator("retry")
     timeout = step.decorator("timeout")
     return PlannedStep(
@@ -69,6 +74,7 @@ def _plan_step(step: Step, *, decorators: tuple[str, ...], pod: Pod | None) -> P
         environment=plain_variables(step),
         doc=step.doc,
         pod=pod,
+        python=python,
     )
 
 

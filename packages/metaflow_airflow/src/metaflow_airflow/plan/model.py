@@ -68,6 +68,18 @@ class Pod:
 
 
 @dataclass(frozen=True)
+class Python:
+    """What Metaflow's --environment answers for a step: how its Python comes to be there.
+
+    Args:
+        executable: a piece of shell. bootstrap: shell commands that stand before it.
+    """
+
+    executable: str
+    bootstrap: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class PlannedStep:
     """One step of the flow as an Airflow task (mapped over the items of foreach step `each`).
 
@@ -79,6 +91,7 @@ class PlannedStep:
         timeout: seconds of Metaflow's @timeout.
         decorators: specs of decorators that the command line attached to this step alone.
         pod: what it runs in; None for a process on the worker.
+        python: where it has another one than the flow's other steps.
     """
 
     name: str
@@ -93,6 +106,7 @@ class PlannedStep:
     environment: Mapping[str, str] = field(default_factory=dict)
     doc: str = ""
     pod: Pod | None = None
+    python: Python | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -187,6 +201,8 @@ class Deployment:
         decorators: specs of decorators that the command line attached to every step (`--with`).
         tags: tags of the run. namespace: None for the default one.
         owner: the user who deployed. production_token: the production namespace's name.
+        python: of its steps; None for the one that they find where they run.
+        connection: the Airflow connection that gives steps their AWS credentials.
     """
 
     script: str
@@ -202,6 +218,8 @@ class Deployment:
     owner: str = ""
     production_token: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    python: Python | None = None
+    connection: str | None = None
 
     def __str__(self) -> str:
         return f"{self.script} ({self.code_sha[:12]})"

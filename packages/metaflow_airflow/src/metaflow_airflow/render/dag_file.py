@@ -9,7 +9,7 @@ from typing import Any
 
 from metaflow_airflow import __version__
 from metaflow_airflow.plan import Body, Items, Parameter, Plan, PlannedStep, Pod, Sensor
-from metaflow_airflow.plan.model import CODE_METADATA, ExitHooks
+from metaflow_airflow.plan.model import CODE_METADATA, ExitHooks, Python
 from metaflow_airflow.render.literals import Source, call, literal
 
 _SENSORS = {
@@ -64,9 +64,17 @@ def _imports(plan: Plan) -> list[str]:
         *(["from datetime import timedelta", ""] if plan.timeout or deltas else []),
         *(f"from {module} import {name}" for module, name in sorted(modules.items())),
         f"from airflow.sdk import {', '.join(sdk)}",
-        "from metaflow_airflow.operators import MetaflowFlow"
-        + (", Pod" if any(step.pod for step in plan.steps()) else ""),
+        f"from metaflow_airflow.operators import {', '.join(_names(plan))}",
     ]
+
+
+def _names(plan: Plan) -> list[str]:
+    names = ["MetaflowFlow"]
+    if any(step.pod for step in plan.steps()):
+        names.append("Pod")
+    if plan.deployment.python or any(step.python for step in plan.steps()):
+        names.append("Python")
+    return names
 
 
 def _pod_names(plan: Plan) -> dict[str, Pod]:
@@ -127,6 +135,8 @@ def _flow(plan: Plan) -> str:
         owner=deployment.owner,
         production_token=deployment.production_token,
         environment=dict(deployment.environment),
+        python=_python(deployment.python, indent=4),
+        connection=deployment.connection,
         pool=plan.pool,
         kubernetes_conn_id=plan.kubernetes_conn_id,
         exported_by=__version__,
@@ -193,5 +203,14 @@ def _step(step: PlannedStep, names: Mapping[str, Pod], *, each: str | None, inde
         decorators=list(step.decorators),
         environment=dict(step.environment),
         pod=pod,
+        python=_python(step.python, indent=indent + 4),
         _indent=indent,
     )
+
+
+def _python(python: Python | None, *, indent: int) -> Source | None:
+    if python is None:
+        return None
+    tail = len("python=,")
+    text = call("Python", python.executable, list(python.bootstrap), _indent=indent, _tail=tail)
+    return Source(text)

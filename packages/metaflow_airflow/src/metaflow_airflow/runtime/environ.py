@@ -72,6 +72,9 @@ def step_variables(
         "PYTHONUNBUFFERED": "x",
         RESULT_VARIABLE: str(result),
     }
+    if task.in_shell:
+        # uv would install into the environment of the launcher's Python.
+        ours["VIRTUAL_ENV"] = None
     for name, value in ours.items():
         if value:
             variables[name] = value

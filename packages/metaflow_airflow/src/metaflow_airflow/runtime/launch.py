@@ -6,6 +6,7 @@ import functools
 import gc
 import json
 import os
+import signal
 import time
 import traceback
 from collections.abc import Callable
@@ -170,7 +171,7 @@ class _Children:
         if self._task.hooks:
             return self._call_hooks()
         missing = init if init and not store.is_initialized(init) else None
-        in_shell = self._task.environment_type != "local"
+        in_shell = self._task.in_shell
         copied = store.find_finished(self._task.clone) if self._task.clone else None
         if missing and (missing.clone or copied or not in_shell):
             outcome = self._run_child(self._init_program(missing))
@@ -207,7 +208,7 @@ class _Children:
             origin = self._prepared.store.parameters_of(init.clone)
             return Program(environ, call=lambda: clone_parameters(task, init, origin))
         arguments = command.init_arguments(task, init)
-        if task.environment_type != "local":
+        if task.in_shell:
             return Program(environ, shell=command.shell_script(task, [arguments]))
         return Program(environ, [task.script, *arguments])
 
@@ -218,7 +219,7 @@ class _Children:
     def _step_program(self, missing: Init | None) -> Program:
         task = self._task
         arguments = command.step_arguments(task, self._inputs_file())
-        if task.environment_type == "local":
+        if not task.in_shell:
             return Program(self._prepared.environ, [task.script, *arguments])
         commands = [command.init_arguments(task, missing)] if missing else []
         script = command.shell_script(task, [*commands, arguments])
@@ -243,6 +244,8 @@ class _Children:
             timeout = self._task.timeout
         deadline = time.monotonic() + timeout if timeout else None
         ending = self._supervisor.follow(pid, streams, deadline)
+        if step and ending.asked == signal.SIGTERM:
+            self._prepared.store.mark_ended()
         stdout, stderr = streams
         return judge(ending, stdout.log.tail, stderr.log.tail, timeout)
 

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -78,6 +78,10 @@ def prepare(task: StepTask, host: Path, work: Work, say: Callable[[str], None]) 
     _import_metaflow(task, root)
     store = TaskStore(task)
     store.claim_attempt()
+    if task.attempt > task.max_user_code_retries and store.follows_ended():
+        # A running task was cleared, which leaves Airflow's count of tries as it was: whoever
+        # asks for a step anew does not mean @catch's fallback.
+        task = replace(task, max_user_code_retries=task.attempt)
     return Prepared(task, work, environ, store, launcher_main)
 
 

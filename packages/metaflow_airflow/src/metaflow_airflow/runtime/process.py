@@ -123,17 +123,20 @@ class StepProcess:
             self._pump.close()
             self._ended.set()
 
-    def terminate(self) -> None:
+    def terminate(self, number: int = signal.SIGTERM) -> None:
         """End the step and all of its processes, and wait until they are gone.
 
         May be called twice, from a signal handler and from another thread.
+
+        Args:
+            number: SIGTERM when somebody ends it, who may want it anew.
         """
         first, self._terminating = not self._terminating, True
         process = self._process
         if process is None or self._ended.is_set():
             return  # before its start: run() ends it as soon as it has started
         if first:
-            _send(process, signal.SIGTERM)
+            _send(process, number)
         if not self._gone(process, self.grace + UPLOAD_GRACE):
             # The guard of a killed launcher ends the step.
             _send(process, signal.SIGKILL)
@@ -182,7 +185,8 @@ class StepProcess:
                 self._on_line(stream, line)
                 calling = False
         except BaseException:
-            self.terminate()
+            # The worker's own deadline, for one.
+            self.terminate(signal.SIGHUP)
             if not calling:
                 for stream, line in self._pump.kept():
                     self._on_line(stream, line)

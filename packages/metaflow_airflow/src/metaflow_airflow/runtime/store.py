@@ -12,6 +12,7 @@ from .ids import MAX_ATTEMPTS, next_generation
 from .task import Clone, Init, StepTask
 
 _INIT_DONE = "airflow_init_done"
+_ENDED = "airflow_ended_from_outside"
 _MAX_TEXT = 300
 
 
@@ -74,6 +75,17 @@ class TaskStore:
                 store = self._attempt(earlier)
                 if not store.has_metadata(mark):
                     store.init_task()
+
+    def mark_ended(self) -> None:
+        """Say that somebody ended this attempt: it was not its code that failed."""
+        with _answers(self._task):
+            self._attempt(self._task.attempt).save_metadata({_ENDED: {}})
+
+    def follows_ended(self) -> bool:
+        """Whether somebody ended the attempt before this one."""
+        before = self._task.attempt - 1
+        with _answers(self._task):
+            return before >= 0 and bool(self._attempt(before).has_metadata(_ENDED))
 
     def is_initialized(self, init: Init) -> bool:
         """Whether the run's parameters are there, written to their end."""

@@ -67,8 +67,8 @@ class StepTask:
         namespace: None for the default one. origin_run_id: the run that this one resumes.
         init: for the start step; None for all others.
         owner: the user who deployed. production_token: the production namespace's name.
-        environment_type: Metaflow's --environment; for another than "local", bootstrap (shell
-            commands) and executable are what that environment answers for the step.
+        bootstrap, executable: what Metaflow's --environment, if it is another than "local",
+            answers for the step: shell commands, and a piece of shell for its Python.
         env: variables for the step; never secrets.
         defaults: variables where the place that it runs in does not set them.
         clone: the task of which this one may become a copy, instead of running.
@@ -98,7 +98,6 @@ class StepTask:
     init: Init | None = None
     owner: str = ""
     production_token: str = ""
-    environment_type: str = "local"
     bootstrap: tuple[str, ...] = ()
     executable: str = "python"
     env: Mapping[str, str] = field(default_factory=dict)
@@ -106,6 +105,11 @@ class StepTask:
     clone: Clone | None = None
     hooks: tuple[str, ...] = ()
     timeout: float | None = None
+
+    @property
+    def in_shell(self) -> bool:
+        """Whether a shell makes the step's environment first."""
+        return bool(self.bootstrap) or self.executable != "python"
 
     @property
     def pathspec(self) -> str:

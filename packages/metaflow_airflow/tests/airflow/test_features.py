@@ -1,0 +1,101 @@
+"""What Metaflow has beside steps, on Airflow as in `flow.py run`; credentials from a connection."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import FLOWS
+
+pytestmark = pytest.mark.stack
+
+FLOW = FLOWS / "wide.py"
+DAG = "wide.test.feature.Wide"
+VALUES = {
+    "needed": "hé re",
+    "a-number": 2.5,
+    "retry_count": 7,
+    "sure": False,
+    "data": '{"b": {"c": 1}}',
+}
+_LOOK = """
+import json, sys
+from metaflow import Run, namespace
+from metaflow.cards import get_cards
+namespace(None)
+run = Run(sys.argv[1])
+cards = sorted(card.id for card in get_cards(next(iter(run["work"]))))
+print("ANSWER" + json.dumps([sorted(run.user_tags), cards, run["work"].task.stdout]))
+"""
+
+
+@pytest.fixture(scope="module")
+def connection(bridge):
+    """A connection with the stack's own key, in another region than the worker's."""
+    key, secret = (
+        bridge.environment[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
+    )
+    body = {"conn_type": "aws", "login": key, "extra": json.dumps({"region_name": "eu-test-1"})}
+    right = {**body, "connection_id": "right_key", "password": secret}
+    wrong = {**body, "connection_id": "wrong_key", "password": "not-" + secret}
+    for each in (right, wrong):
+        bridge.client._json("POST", "connections", json=each)
+    return secret
+
+
+@pytest.fixture(scope="module")
+def deployed(bridge, connection):
+    options = ["--tag=nightly", "--namespace=user:ann", "--connection=right_key"]
+    bridge.flow(FLOW, "--branch=feature", "airflow", "create", *options)
+    bridge.client.set_paused(DAG, False)
+    return DAG
+
+
+def test_all_of_it_gives_the_artifacts_of_a_local_run(bridge, deployed, connection, tmp_path):
+    run_id = bridge.start(deployed, VALUES)
+    options = [f"--{name}={value}" for name, value in VALUES.items()]
+    options += ["--tag=nightly", "--namespace=user:ann", f"--run-id-file={tmp_path / 'id'}"]
+    bridge.flow(FLOW, "--branch=feature", "--datastore=local", "run", *options)
+    local = bridge.artifacts(f"Wide/{(tmp_path / 'id').read_text()}")
+
+    on_airflow = bridge.artifacts(f"Wide/{bridge.wait(deployed, run_id)}")
+
+    regions = {task.pop("region") for task in on_airflow.values() if "region" in task}
+    assert regions == {"'eu-test-1'"}
+    for task in local.values():
+        task.pop("region", None)
+    for task, artifacts in local.items():
+        assert on_airflow.pop(task) == artifacts, task
+    assert not on_airflow
+    assert local["join"]["values"] == "[('work', 'WORK', 0), ('work', 'WORK', 1)]"
+
+
+def test_tags_cards_and_no_secret_in_file_and_log(bridge, stack, deployed, connection):
+    run = next(bridge.client.runs(deployed))["dag_run_id"]
+    name = bridge.wait(deployed, run)
+
+    tags, cards, log = json.loads(bridge.python(_LOOK, f"Wide/{name}"))
+
+    assert tags == ["nightly"]
+    assert cards == ["one", "two"]
+    assert f"the key is {connection}" in log, "the step itself has it"
+    folder = Path(bridge.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"])
+    assert connection not in (folder / f"{DAG}.py").read_text()
+    answer = bridge.client._json(
+        "GET", f"dags/{DAG}/dagRuns/{run}/taskInstances/work/logs/1?map_index=0"
+    )
+    lines = [str(line.get("event")) for line in answer["content"]]
+    assert "the key is ***" in lines
+    assert not [line for line in lines if connection in line]
+
+
+def test_a_connection_that_does_not_serve_is_named(bridge, deployed):
+    def fails_with(conn_id):
+        bridge.flow(FLOW, "--branch=feature", "airflow", "create", f"--connection={conn_id}")
+        run = bridge.start(deployed, VALUES)
+        bridge.wait(deployed, run, expect="failed")
+        path = f"dags/{deployed}/dagRuns/{run}/taskInstances/start/logs/1"
+        return json.dumps(bridge.client._json("GET", path)["content"])
+
+    assert "Airflow has no connection of that id" in fails_with("nowhere")
+    assert "refuses to give the code package" in fails_with("wrong_key")
