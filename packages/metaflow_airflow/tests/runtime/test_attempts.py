@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
+import threading
 
 import pytest
 
 from .support import LauncherRun, Platform
+from .waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +100,25 @@ def test_catch_across_lives(platform: Platform) -> None:
     found = platform.artifacts(run.spec("caught", generation=1))
     assert found["ran"] is True
     assert found["failure"] is None
+
+
+@pytest.mark.parametrize(("number", "runs"), [(signal.SIGTERM, True), (signal.SIGHUP, False)])
+def test_after_somebody_ended_a_step_its_own_code_runs_and_not_catchs(
+    platform: Platform, number: int, runs: bool
+) -> None:
+    """Clearing a running task leaves Airflow's count of tries as it was, as a timeout does."""
+    run = LauncherRun(platform, "DecoratedFlow", "decorated.py")
+    start, _ = run.succeed("start")
+    process = run.process(run.task("caught", [start], env={"WAIT": "1"}))
+    thread = threading.Thread(target=process.run)
+    thread.start()
+    wait_for(lambda: "waiting to be ended" in run.text(), "the step to start", 60)
+    process.terminate(number)
+    thread.join()
+
+    assert run.run("caught", [start], attempt=1, max_user_code_retries=0).ok, run.text()
+
+    assert ("ran" in platform.artifacts(run.spec("caught"))) is runs
 
 
 def test_timeout_is_the_steps_own(platform: Platform, run: LauncherRun) -> None:

@@ -27,6 +27,9 @@ class DecoratedFlow(FlowSpec):  # type: ignore[misc, unused-ignore]
     @step
     def caught(self):
         self.ran = True
+        if os.environ.get("WAIT"):
+            print("waiting to be ended")
+            time.sleep(300)
         if os.environ.get("FAIL"):
             raise KeyError("nothing here")
         self.next(self.timed)
