@@ -14,6 +14,7 @@ from metaflow import (
     config_expr,
     current,
     environment,
+    get_namespace,
     project,
     retry,
     secrets,
@@ -67,7 +68,7 @@ class Wide(FlowSpec):
     def look(self):
         self.seen = [os.environ.get(name) for name in ("PLACED", "PLACE", "WORD", "ITEM")]
         self.names = [current.project_name, current.branch_name, current.is_production]
-        self.namespace = current.namespace
+        self.namespace = get_namespace()
         self.place = self.config.place
         self.first_line = self.table.splitlines()[0]
 
