@@ -98,4 +98,4 @@ def test_a_connection_that_does_not_serve_is_named(bridge, deployed):
         return json.dumps(bridge.client._json("GET", path)["content"])
 
     assert "Airflow has no connection of that id" in fails_with("nowhere")
-    assert "refuses to give the code package" in fails_with("wrong_key")
+    assert "refuses access" in fails_with("wrong_key")

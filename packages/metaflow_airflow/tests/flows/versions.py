@@ -29,12 +29,16 @@ class Versions(FlowSpec):
 
     @step
     def work(self):
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.started = inputs[0].started
         self.next(self.end)
 
     @step
-    def end(self, inputs):
+    def end(self):
         self.ended = VERSION
-        self.started = inputs[0].started
 
 
 if __name__ == "__main__":

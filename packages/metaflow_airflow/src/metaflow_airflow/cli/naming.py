@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from metaflow.exception import MetaflowException
@@ -41,7 +43,6 @@ def resolve_token(
         MetaflowException: somebody else's deployment without its token.
     """
     from metaflow.plugins.airflow import airflow_cli
-    from metaflow.util import get_username
 
     try:
         token = airflow_cli.resolve_token(
@@ -52,9 +53,16 @@ def resolve_token(
             f"{name.dag_id} was deployed by another user. Get its production token from them and "
             f"call: airflow create --authorize TOKEN. ({error})"
         ) from error
-    if given:
-        # Metaflow's function uses a given token without guarding the deployment by it.
-        airflow_cli.Airflow.save_deployment_token(
-            get_username(), name.dag_id, token, obj.flow_datastore
-        )
+    if given or generate:
+        _store_token(name.dag_id, token, obj.flow_datastore)
     return str(token)
+
+
+def _store_token(dag_id: str, token: str, datastore: Any) -> None:
+    """Guard the deployment by a new token; Metaflow's own function never replaces an old one."""
+    from metaflow.plugins.airflow.airflow import Airflow
+    from metaflow.util import get_username
+
+    record = json.dumps({"owner": get_username(), "production_token": token})
+    entry = (Airflow.get_token_path(dag_id), BytesIO(record.encode()))
+    datastore._storage_impl.save_bytes([entry], overwrite=True)

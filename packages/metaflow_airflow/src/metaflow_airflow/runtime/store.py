@@ -14,6 +14,7 @@ from .task import Clone, Init, StepTask
 _INIT_DONE = "airflow_init_done"
 _ENDED = "airflow_ended_from_outside"
 _MAX_TEXT = 300
+_REFUSALS = ("MetaflowS3AccessDenied",)
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,11 @@ class _answers:
         return
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if type(error).__name__ in _REFUSALS:
+            raise LaunchError(
+                f"The datastore {self._task.datastore_root} refuses access ({error}): check the "
+                "worker's credentials, or the connection's, and what they may read and write."
+            ) from error
         if isinstance(error, Exception) and not isinstance(error, LaunchError):
             raise UnavailableError(
                 f"The datastore {self._task.datastore_root} does not answer: "
