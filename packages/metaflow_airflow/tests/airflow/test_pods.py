@@ -1,0 +1,243 @@
+"""Flows as pods on a real cluster: every shape, and what happens when a part of it dies."""
+
+import json
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+import requests
+
+from . import in_pods
+from .conftest import FLOWS
+from .test_shapes import CASES
+
+pytestmark = [pytest.mark.stack, pytest.mark.cluster, pytest.mark.timeout(900)]
+IMAGE = os.environ.get("METAFLOW_AIRFLOW_TEST_POD_IMAGE", "platform/pod:local")
+
+
+@pytest.fixture(scope="session")
+def kubeconfig():
+    path = os.environ.get("KUBECONFIG", "")
+    if not path or not Path(path).is_file():
+        pytest.skip("no Kubernetes cluster: set KUBECONFIG to the file of a test cluster")
+    return path
+
+
+@pytest.fixture(scope="module")
+def pods(bridge, stack, kubeconfig):
+    """The bridge with every step in a pod, Airflow signed in with the repository's own role."""
+    service = in_pods.service_url()
+    if not service:
+        pytest.skip(
+            "no Metaflow metadata service: set METAFLOW_AIRFLOW_TEST_SERVICE_URL (on 127.0.0.1)"
+        )
+    host, known = in_pods.node_address(kubeconfig), stack.environment()
+    s3_port = in_pods.port_of(known["AWS_ENDPOINT_URL"])
+    with in_pods.relays(host, s3_port, in_pods.port_of(service)) as there:
+        endpoint = f"http://{host}:{there[s3_port]}"
+        login = in_pods.set_up(
+            kubeconfig,
+            {
+                "AWS_ACCESS_KEY_ID": known["AWS_ACCESS_KEY_ID"],
+                "AWS_SECRET_ACCESS_KEY": known["AWS_SECRET_ACCESS_KEY"],
+                "AWS_DEFAULT_REGION": known["AWS_DEFAULT_REGION"],
+                "AWS_ENDPOINT_URL": endpoint,
+                "METAFLOW_S3_ENDPOINT_URL": endpoint,
+                "METAFLOW_SERVICE_URL": f"http://{host}:{there[in_pods.port_of(service)]}",
+            },
+        )
+        connect(stack, login)
+        yield replace(
+            bridge,
+            environment={
+                **bridge.environment,
+                "METAFLOW_DEFAULT_METADATA": "service",
+                "METAFLOW_SERVICE_URL": service,
+                "METAFLOW_DECOSPECS": "",
+                "METAFLOW_KUBERNETES_SECRETS": in_pods.SECRET,
+                "METAFLOW_KUBERNETES_CONTAINER_IMAGE": IMAGE,
+                "METAFLOW_KUBERNETES_IMAGE_PULL_POLICY": "IfNotPresent",
+                "METAFLOW_KUBERNETES_CPU": "0.25",
+                "METAFLOW_KUBERNETES_MEMORY": "400",
+                "METAFLOW_KUBERNETES_DISK": "200",
+                "METAFLOW_KUBERNETES_QOS": "Guaranteed",
+            },
+        )
+
+
+def connect(stack, login):
+    """Make the Airflow connection kubernetes_default."""
+    url, (user, password) = stack.airflow_url, stack.airflow_login
+    token = requests.post(
+        f"{url}/auth/token", json={"username": user, "password": password}, timeout=30
+    ).json()["access_token"]
+    body = {
+        "connection_id": "kubernetes_default",
+        "conn_type": "kubernetes",
+        "extra": json.dumps({"kube_config": json.dumps(login), "namespace": in_pods.NAMESPACE}),
+    }
+    answer = requests.post(
+        f"{url}/api/v2/connections",
+        json=body,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+    )
+    if answer.status_code == requests.codes.conflict:
+        answer = requests.patch(
+            f"{url}/api/v2/connections/kubernetes_default",
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+        )
+    answer.raise_for_status()
+
+
+def until(condition, what, within=120):
+    deadline = time.monotonic() + within
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} did not come within {within} s"
+        time.sleep(0.2)
+    return found
+
+
+def export(pods, name, *options):
+    path = FLOWS / f"{name}.py"
+    pods.flow(path, "--with", "kubernetes", *options, "airflow", "create")
+    dag_id = json.loads(pods._dag_id(path))
+    pods.client.set_paused(dag_id, False)
+    return dag_id
+
+
+def no_pod_left(kubeconfig):
+    until(lambda: not in_pods.pods(kubeconfig), "the end of all pods", within=60)
+
+
+def marks(stack, run_id):
+    """The attempts whose step began, by what each of them wrote when it did."""
+    known = stack.environment()
+    client = boto3.Session(
+        known["AWS_ACCESS_KEY_ID"], known["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
+    ).client("s3", endpoint_url=known["AWS_ENDPOINT_URL"])
+    bucket, _, prefix = known["METAFLOW_DATASTORE_SYSROOT_S3"].removeprefix("s3://").partition("/")
+    found = client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/marks/{run_id}/")
+    return sorted(each["Key"].rsplit("/", 1)[1][0] for each in found.get("Contents", []))
+
+
+@pytest.fixture
+def working(pods, stack):
+    """A run whose step `work` has begun and goes on for 20 s; Airflow's and Metaflow's run id."""
+    dag_id = export(pods, "marked")
+    run_id = pods.start(dag_id, {"seconds": 20})
+    from metaflow_airflow.runtime import ids
+
+    metaflow_run = ids.run_id(dag_id, run_id)
+    until(lambda: marks(stack, metaflow_run) == ["0"], "the step's beginning")
+    return run_id, metaflow_run
+
+
+@pytest.mark.parametrize(("name", "parameters"), CASES)
+def test_artifacts_are_those_of_a_local_run(pods, tmp_path, kubeconfig, name, parameters):
+    dag_id = export(pods, name)
+    run_id = pods.start(dag_id, parameters)
+    options = [f"--{key}={value}" for key, value in parameters.items()]
+    local = replace(pods, environment={**pods.environment, "METAFLOW_DEFAULT_METADATA": "local"})
+    path = FLOWS / f"{name}.py"
+    local.flow(path, "--datastore=local", "run", f"--run-id-file={tmp_path / 'id'}", *options)
+    expected = local.artifacts(f"{dag_id}/{(tmp_path / 'id').read_text()}")
+
+    found = pods.artifacts(f"{dag_id}/{pods.wait(dag_id, run_id, within=800)}")
+
+    assert found == expected
+    no_pod_left(kubeconfig)
+
+
+def test_pods_and_processes_in_one_flow(pods, kubeconfig):
+    dag_id = pods.export(FLOWS / "mixed.py")
+
+    artifacts = pods.artifacts(f"{dag_id}/{pods.run(dag_id)}")
+
+    assert artifacts["start"]["place"] == "'pod'"
+    assert artifacts["local"]["place"] == "'process'"
+    assert artifacts["join"]["places"] == "['pod', 'pod', 'pod']"
+    no_pod_left(kubeconfig)
+
+
+def test_an_attempt_out_of_memory_is_followed_by_the_next(pods, stack, kubeconfig):
+    dag_id = export(pods, "marked")
+
+    run_id = pods.run(dag_id, {"fails": "memory"})
+
+    assert marks(stack, run_id) == ["0", "1"]
+    no_pod_left(kubeconfig)
+
+
+def test_a_step_that_wants_no_retry_gets_none(pods, stack, kubeconfig):
+    dag_id = export(pods, "marked")
+
+    run_id = pods.run(dag_id, {"fails": "exit"}, expect="failed")
+
+    assert marks(stack, run_id) == ["0"]
+    no_pod_left(kubeconfig)
+
+
+def kill(stack, server):
+    pid = stack.status()["servers"][server]["pid"]
+    victims = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    for process in victims:
+        if process.is_running():
+            process.send_signal(signal.SIGKILL)
+    psutil.wait_procs(victims, 30)
+
+
+@pytest.mark.parametrize("server", ["triggerer", "scheduler"])
+def test_a_killed_server_neither_loses_the_step_nor_runs_it_twice(
+    pods, stack, kubeconfig, working, server
+):
+    run_id, metaflow_run = working
+
+    kill(stack, server)
+    stack.up()
+
+    pods.wait("Marked", run_id)
+    assert marks(stack, metaflow_run) == ["0"]
+    no_pod_left(kubeconfig)
+
+
+def test_a_run_that_is_marked_failed_takes_its_pod_with_it(pods, kubeconfig, working):
+    run_id, _ = working
+
+    pods.client.set_run_state("Marked", run_id, "failed")
+
+    no_pod_left(kubeconfig)
+
+
+def test_a_pod_that_somebody_deletes_is_followed_by_the_next_attempt(
+    pods, stack, kubeconfig, working
+):
+    from kubernetes import client
+
+    run_id, metaflow_run = working
+    (pod,) = in_pods.pods(kubeconfig)
+
+    client.CoreV1Api().delete_namespaced_pod(pod.metadata.name, in_pods.NAMESPACE)
+
+    pods.wait("Marked", run_id)
+    assert marks(stack, metaflow_run) == ["0", "1"]
+    no_pod_left(kubeconfig)
+
+
+def test_its_lines_are_in_the_tasks_log_while_the_step_runs(pods, working):
+    run_id, _ = working
+
+    def lines():
+        path = f"/dags/Marked/dagRuns/{run_id}/taskInstances/work/logs/1?full_content=true"
+        return json.dumps(pods.client._get(path))
+
+    until(lambda: "second 2" in lines(), "the step's line in Airflow's log", within=30)
+    assert pods.client.run("Marked", run_id)["state"] == "running"
+    pods.client.set_run_state("Marked", run_id, "failed")
