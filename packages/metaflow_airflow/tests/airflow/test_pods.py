@@ -235,8 +235,8 @@ def test_its_lines_are_in_the_tasks_log_while_the_step_runs(pods, working):
     run_id, _ = working
 
     def lines():
-        path = f"/dags/Marked/dagRuns/{run_id}/taskInstances/work/logs/1?full_content=true"
-        return json.dumps(pods.client._get(path))
+        path = f"dags/Marked/dagRuns/{run_id}/taskInstances/work/logs/1"
+        return json.dumps(pods.client._get(path, {"full_content": "true"}))
 
     until(lambda: "second 2" in lines(), "the step's line in Airflow's log", within=30)
     assert pods.client.run("Marked", run_id)["state"] == "running"

@@ -9,6 +9,7 @@ from metaflow._vendor import click
 from metaflow_airflow.cli.control import delete, suspend, terminate, unsuspend
 from metaflow_airflow.cli.create import create
 from metaflow_airflow.cli.explain import explain
+from metaflow_airflow.cli.pods import pods
 from metaflow_airflow.cli.resume import resume
 from metaflow_airflow.cli.runs import list_runs, status
 from metaflow_airflow.cli.trigger import trigger
@@ -62,5 +63,6 @@ for command in (
     unsuspend,
     delete,
     explain,
+    pods,
 ):
     airflow.add_command(command)
