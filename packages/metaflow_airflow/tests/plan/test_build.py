@@ -6,8 +6,8 @@ from metaflow_airflow.plan import (
     Plan,
     PlannedStep,
     build_plan,
-    explain,
 )
+from metaflow_airflow.plan.explain import explain
 
 DEPLOYMENT = Deployment(script="", code="", code_sha="", datastore="s3", datastore_root="")
 

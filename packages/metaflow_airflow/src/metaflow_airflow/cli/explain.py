@@ -20,7 +20,7 @@ from metaflow_airflow.cli.errors import spoken
 def explain(obj: Any, as_json: bool) -> None:
     """Print the plan."""
     from metaflow_airflow.cli.export import Export
-    from metaflow_airflow.plan import explain as explained
+    from metaflow_airflow.plan.explain import explain as explained
 
     with spoken():
         export = Export(obj)

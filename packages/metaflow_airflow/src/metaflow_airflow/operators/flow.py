@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import TriggerRule, XComArg, task_group
+from airflow.sdk import TriggerRule, XComArg
 
 from metaflow_airflow import __version__
 from metaflow_airflow.errors import BridgeError
@@ -15,7 +15,6 @@ from metaflow_airflow.operators.attempt import StepDefinition
 from metaflow_airflow.operators.inputs import Upstream
 from metaflow_airflow.operators.items import MetaflowItemsOperator
 from metaflow_airflow.operators.outcome import MetaflowOutcomeOperator
-from metaflow_airflow.operators.pod import MetaflowPodOperator, start_arguments
 from metaflow_airflow.operators.process import MetaflowProcessOperator
 from metaflow_airflow.plan.model import (
     CODE_METADATA,
@@ -251,6 +250,9 @@ class MetaflowFlow:
         """Decorate a function whose steps run one after the other for each item of `foreach`."""
 
         def add(body: Callable[[], None]) -> None:
+            # It brings Airflow's decorators with it, which cost as much as all else in the file.
+            from airflow.sdk import task_group
+
             @task_group(group_id=body.__name__, prefix_group_id=False)
             def group(item: Any) -> None:
                 self._body = (foreach, item)
@@ -269,6 +271,8 @@ class MetaflowFlow:
         arguments["definition"] = definition
         operator_class: Any = MetaflowProcessOperator
         if step.pod:
+            from metaflow_airflow.operators.pod import MetaflowPodOperator, start_arguments
+
             operator_class = MetaflowPodOperator
             arguments |= start_arguments(definition, self.kubernetes_conn_id)
         elif step.timeout:

@@ -1,7 +1,12 @@
-"""What Airflow will run: the graph as tasks. Free of Airflow, Metaflow and I/O."""
+"""What Airflow will run: the graph as tasks. Free of Airflow, Metaflow and I/O.
 
-from metaflow_airflow.plan.build import build_plan
-from metaflow_airflow.plan.explain import explain
+`build_plan` is loaded when it is asked for: Airflow imports this package whenever it parses a DAG,
+and needs the model alone.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from metaflow_airflow.plan.model import (
     Body,
     Deployment,
@@ -14,6 +19,16 @@ from metaflow_airflow.plan.model import (
     Sensor,
 )
 
+if TYPE_CHECKING:
+    from metaflow_airflow.plan.build import build_plan
+
+
+def __getattr__(name: str) -> Any:
+    if name != "build_plan":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.build").build_plan
+
+
 __all__ = [
     "Body",
     "Deployment",
@@ -25,5 +40,4 @@ __all__ = [
     "Schedule",
     "Sensor",
     "build_plan",
-    "explain",
 ]
