@@ -19,6 +19,8 @@ from metaflow import FlowSpec, current, step
 
 
 class {name}(FlowSpec):
+    differing = {differing}
+
     def see(self, *values):
         self.seen = (current.step_name, self.index, self.input, self.foreach_stack())
         self.came = values
@@ -32,12 +34,11 @@ if __name__ == "__main__":
 _STEP = "        self.see(getattr(self, 'value', None))\n"
 # The inputs of a static join come as their steps finish: what counts is which they are.
 _JOIN = """        self.see(*sorted((i.seen[0], i.value) for i in inputs))
-        self.merge_artifacts(inputs, exclude={excluded})
+        self.merge_artifacts(inputs, exclude=self.differing)
 """
 _FOREACH_JOIN = """        self.see(*((i.seen[0], i.value) for i in inputs))
-        self.merge_artifacts(inputs, exclude={excluded})
+        self.merge_artifacts(inputs, exclude=self.differing)
 """
-_EXCLUDED = ["value", "seen", "came", "way", "items"]
 
 
 @dataclass
@@ -69,11 +70,14 @@ class _Writer:
         self._count = 0
         self._steps: list[str] = []
         self._joins: set[str] = set()
+        self._differing = ["value", "seen", "came", "way"]
         self._write("end", 0, 1, _STEP, [])
         entry = self._sequence("end", 0, 1, 0)
         self._write("start", 0, 1, _STEP, [entry], f"self.{entry}")
         self.flow.source = (
-            _HEAD.format(name=name) + "".join(reversed(self._steps)) + _TAIL.format(name=name)
+            _HEAD.format(name=name, differing=self._differing)
+            + "".join(reversed(self._steps))
+            + _TAIL.format(name=name)
         )
 
     def _new(self) -> str:
@@ -114,8 +118,11 @@ class _Writer:
         size = f"1 + self.value % {most}" if self._choose(0, 1) else str(most)
         self._write_join(join, _FOREACH_JOIN, after, depth, tasks)
         body = self._sequence(join, depth + 1, tasks * most, level + 1)
-        code = f"{_STEP}        self.items = [f'{name}-{{i}}' for i in range({size})]\n"
-        return self._write(name, depth, tasks, code, [body], f"self.{body}, foreach='items'")
+        # A variable of its own: Metaflow reads an outer item from what the name holds now.
+        items = f"items_{name}"
+        self._differing.append(items)
+        code = f"{_STEP}        self.{items} = [f'{name}-{{i}}' for i in range({size})]\n"
+        return self._write(name, depth, tasks, code, [body], f"self.{body}, foreach='{items}'")
 
     def _switch(self, after: str, depth: int, tasks: int, level: int) -> str:
         if after in self._joins:  # Metaflow wants a step between a switch's ways and a join
@@ -130,7 +137,6 @@ class _Writer:
 
     def _write_join(self, name: str, code: str, after: str, depth: int, tasks: int) -> None:
         self._joins.add(name)
-        code = code.format(excluded=_EXCLUDED)
         self._write(name, depth, tasks, code, [after], f"self.{after}", "self, inputs")
 
     def _write(
