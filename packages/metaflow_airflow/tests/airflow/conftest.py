@@ -64,7 +64,7 @@ class Bridge:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=900,
         )
         output = done.stdout + done.stderr
         assert (done.returncode == 0) is check, f"{path.name} {arguments}:\n{output}"
