@@ -1,0 +1,122 @@
+"""Wall time of a flow by `flow.py run` beside the same flow on Airflow with processes.
+
+    uv run --all-packages benchmarks/beside_run.py [foreach size …]
+
+Starts an embedded stack. Both keep artifacts in its S3 server. Airflow's time is from the trigger
+to the end of the DAG run; `run` starts up to 16 steps at once, Airflow what its `parallelism` says.
+Memory is what Airflow's processes and the steps hold together at most (PSS), beyond an idle stack.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+from embedded.stack import Stack
+from metaflow_airflow.deploy.rest import AirflowClient
+from metaflow_airflow.deploy.runs import new_dag_run_id
+
+FLOWS = Path(__file__).parent / "flows"
+SIZES = (50, 500)
+DEADLINE = 3600  # seconds
+
+
+def main(sizes: tuple[int, ...]) -> None:
+    """Print one table."""
+    with tempfile.TemporaryDirectory() as folder:
+        stack = Stack(Path(folder) / "state")
+        stack.up()
+        try:
+            print(f"{'flow':<24}{'run s':>8}{'Airflow s':>11}{'ratio':>7}", end="")
+            print(f"{'run s/item':>12}{'Airflow s/item':>16}{'MiB':>7}", flush=True)
+            _row(stack, "three_steps", "ThreeSteps", "3 steps of 5 s", None)
+            for size in sizes:
+                _row(stack, "fan", "Fan", f"foreach of {size}", size)
+        finally:
+            stack.down()
+
+
+def _row(stack: Stack, file: str, dag_id: str, title: str, size: int | None) -> None:
+    environment = stack.environment()
+    path = FLOWS / f"{file}.py"
+    options = [f"--size={size}"] if size else []
+    bare = _timed([str(path), "run", f"--max-num-splits={size or 100}", *options], environment)
+    _timed([str(path), "airflow", "create"], environment)
+    client = AirflowClient(stack.airflow_url, *stack.airflow_login)
+    client.set_paused(dag_id, False)
+    with _Memory(stack) as memory:
+        seconds = _on_airflow(client, dag_id, {"size": size} if size else {})
+    line = f"{title:<24}{bare:>8.1f}{seconds:>11.1f}{seconds / bare:>7.2f}"
+    each = f"{bare / size:>12.3f}{seconds / size:>16.3f}" if size else f"{'':>28}"
+    print(f"{line}{each}{memory.most / 2**20:>7.0f}", flush=True)
+
+
+def _timed(arguments: list[str], environment: Mapping[str, str]) -> float:
+    began = time.monotonic()
+    command = [sys.executable, arguments[0], "--no-pylint", "--quiet", *arguments[1:]]
+    done = subprocess.run(command, env=dict(environment), capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{arguments} failed:\n{done.stdout}{done.stderr}")
+    return time.monotonic() - began
+
+
+def _on_airflow(client: AirflowClient, dag_id: str, conf: Mapping[str, object]) -> float:
+    run_id = new_dag_run_id()
+    began = time.monotonic()
+    client.trigger(dag_id, run_id, conf)
+    while (state := client.run(dag_id, run_id)["state"]) not in ("success", "failed"):
+        if time.monotonic() - began > DEADLINE:
+            sys.exit(f"{dag_id} did not end within {DEADLINE} s")
+        time.sleep(0.5)
+    if state == "failed":
+        sys.exit(f"{dag_id} {run_id} failed")
+    return time.monotonic() - began
+
+
+class _Memory:
+    """The most that the stack's processes held at once, beyond what they held at the start."""
+
+    def __init__(self, stack: Stack) -> None:
+        servers = stack.status()["servers"].values()
+        self._roots = [server["pid"] for server in servers if server.get("pid")]
+        self._idle = self._sum()
+        self.most = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> _Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(2):
+            self.most = max(self.most, self._sum() - self._idle)
+
+    def _sum(self) -> int:
+        seen: dict[int, int] = {}
+        for root in self._roots:
+            try:
+                process = psutil.Process(root)
+                family = [process, *process.children(recursive=True)]
+            except psutil.NoSuchProcess:
+                continue
+            for member in family:
+                try:
+                    seen[member.pid] = member.memory_full_info().pss
+                except psutil.Error:
+                    continue  # ended meanwhile
+        return sum(seen.values())
+
+
+if __name__ == "__main__":
+    main(tuple(int(word) for word in sys.argv[1:]) or SIZES)
