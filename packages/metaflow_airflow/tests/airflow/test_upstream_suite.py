@@ -34,7 +34,16 @@ def test_the_flows_and_tests_of_metaflow_pass(bridge, tmp_path):
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     # The tests with conda's mark need conda itself.
-    options = ["--ignore=core/test_sfn_compilation.py", "--ignore=core/test_argo_compilation.py", "--scheduler-type=airflow", "--exec-mode=deployer", "-p", "no:cacheprovider", "-ra", "-q"]
+    options = [
+        "--ignore=core/test_sfn_compilation.py",
+        "--ignore=core/test_argo_compilation.py",
+        "--scheduler-type=airflow",
+        "--exec-mode=deployer",
+        "-p",
+        "no:cacheprovider",
+        "-ra",
+        "-q",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-c", "pytest.ini", "core", *options, "-m", "not conda"],
         cwd=suite,
