@@ -167,6 +167,17 @@ def test_pods_and_processes_in_one_flow(pods, kubeconfig):
     no_pod_left(kubeconfig)
 
 
+def test_a_worker_may_wait_for_each_pod(pods, kubeconfig):
+    path = FLOWS / "mixed.py"
+    pods.flow(path, "airflow", "create", "--pods-on", "worker")
+    pods.client.set_paused("Mixed", False)
+
+    artifacts = pods.artifacts(f"Mixed/{pods.run('Mixed')}")
+
+    assert artifacts["join"]["places"] == "['pod', 'pod', 'pod']"
+    no_pod_left(kubeconfig)
+
+
 def test_an_attempt_out_of_memory_is_followed_by_the_next(pods, stack, kubeconfig):
     dag_id = export(pods, "marked")
 

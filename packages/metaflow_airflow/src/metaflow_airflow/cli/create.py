@@ -72,6 +72,14 @@ from metaflow_airflow.cli.errors import at_least, spoken
     "they use what the worker has.",
 )
 @click.option(
+    "--pods-on",
+    type=click.Choice(["triggerer", "worker"]),
+    default="triggerer",
+    show_default=True,
+    help="Who waits for steps in pods (@kubernetes): the triggerer for all of them, or a worker "
+    "for each, as KubernetesPodOperator has it.",
+)
+@click.option(
     "--wait",
     type=int,
     callback=at_least(0),
@@ -96,6 +104,7 @@ def create(
     workflow_timeout: int | None,
     worker_pool: str | None,
     connection: str | None,
+    pods_on: str,
     wait: int,
     as_json: bool,
     deployer_attribute_file: str | None,
@@ -113,6 +122,7 @@ def create(
         timeout=workflow_timeout,
         pool=worker_pool,
         connection=connection,
+        pods_on=pods_on,
         paused=paused,
     )
     dag_id = obj.airflow.dag_id

@@ -70,6 +70,7 @@ class Export:
     max_workers: int | None = None
     timeout: int | None = None
     pool: str | None = None
+    pods_on: str = "triggerer"
     connection: str | None = None
     paused: bool | None = None
 
@@ -163,6 +164,7 @@ class Export:
             paused=self.paused,
             max_workers=self.max_workers,
             pool=self.pool,
+            pods_on=None if self.pods_on == "triggerer" else self.pods_on,
             timeout=self.timeout,
             kubernetes_conn_id=setting(KUBERNETES_CONN_ID) or None,
         )

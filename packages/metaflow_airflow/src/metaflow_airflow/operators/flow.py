@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import TriggerRule, XComArg
 
@@ -68,6 +68,7 @@ class MetaflowFlow:
         connection: the Airflow connection that gives steps their AWS credentials.
         pool: Airflow's pool for the steps.
         kubernetes_conn_id: the Airflow connection to the cluster, for steps as pods.
+        pods_on: who waits for the pods: the triggerer, or a worker for each.
         exported_by: version of the bridge that wrote the file.
 
     Raises:
@@ -92,6 +93,7 @@ class MetaflowFlow:
     connection: str | None = None
     pool: str | None = None
     kubernetes_conn_id: str = "kubernetes_default"
+    pods_on: Literal["triggerer", "worker"] = "triggerer"
     exported_by: str = __version__
     _tasks: dict[str, _Task] = field(default_factory=dict, init=False, repr=False)
     _body: tuple[str, XComArg] | None = field(default=None, init=False, repr=False)
@@ -270,7 +272,12 @@ class MetaflowFlow:
         step = definition.step
         arguments["definition"] = definition
         operator_class: Any = MetaflowProcessOperator
-        if step.pod:
+        if step.pod and self.pods_on == "worker":
+            from metaflow_airflow.operators.pod_worker import MetaflowPodWorkerOperator
+
+            operator_class = MetaflowPodWorkerOperator
+            arguments["conn_id"] = self.kubernetes_conn_id
+        elif step.pod:
             from metaflow_airflow.operators.pod import MetaflowPodOperator, start_arguments
 
             operator_class = MetaflowPodOperator
@@ -289,7 +296,7 @@ class MetaflowFlow:
 
     def _list_of(self, foreach: str) -> Any:
         flattened = Items(foreach).name
-        if self._task(foreach).pod:
+        if self._task(foreach).pod and self.pods_on == "triggerer":
             # Airflow maps over no list that a trigger returned.
             self.items(foreach)
         return self._task(flattened if flattened in self._tasks else foreach).operator.output

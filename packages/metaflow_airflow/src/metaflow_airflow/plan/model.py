@@ -234,6 +234,7 @@ class Plan:
         max_workers: how many steps of a run may run at once.
         pool: Airflow's pool for the steps. timeout: seconds for a whole run.
         kubernetes_conn_id: the Airflow connection to the cluster; None for Airflow's default one.
+        pods_on: who waits for the pods, where it is not the triggerer.
     """
 
     dag_id: str
@@ -250,6 +251,7 @@ class Plan:
     pool: str | None = None
     timeout: int | None = None
     kubernetes_conn_id: str | None = None
+    pods_on: str | None = None
 
     def steps(self) -> Iterator[PlannedStep]:
         """All steps, in the blocks' order."""

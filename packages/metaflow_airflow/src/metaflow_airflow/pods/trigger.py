@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import structlog
-from airflow.configuration import conf
 from airflow.triggers.base import (
     BaseTrigger,
     TaskFailedEvent,
@@ -23,6 +22,7 @@ from metaflow_airflow.pods import names
 from metaflow_airflow.pods.cluster import ClusterError, UnreachableError
 from metaflow_airflow.pods.hub import Hubs
 from metaflow_airflow.pods.life import Limits, PodLife
+from metaflow_airflow.pods.site import this_site
 from metaflow_airflow.pods.spec import manifest
 from metaflow_airflow.runtime.task import StepTask
 
@@ -85,10 +85,10 @@ class PodTrigger(BaseTrigger):
         seconds = definition.step.timeout + _GRACE if definition.step.timeout else None
         try:
             hub = await Hubs.here().get(
-                self.conn_id, pod.namespace or None, _site(), self._is_waited_for
+                self.conn_id, pod.namespace or None, this_site(), self._is_waited_for
             )
             identity = names.PodIdentity(
-                site=_site(),
+                site=this_site(),
                 dag_id=this.dag_id,
                 dag_run_id=this.dag_run_id,
                 task_id=this.task_id,
@@ -214,10 +214,6 @@ class PodTrigger(BaseTrigger):
             self._ti, pod["dag_id"], pod["dag_run_id"], pod["task_id"], int(pod["map_index"])
         )
         return state not in _ENDED
-
-
-def _site() -> str:
-    return names.site(conf.get("core", "fernet_key"), conf.get("api", "base_url", fallback=""))
 
 
 def _log_line(time: str, text: str) -> None:

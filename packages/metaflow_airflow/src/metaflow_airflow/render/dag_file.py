@@ -139,6 +139,7 @@ def _flow(plan: Plan) -> str:
         connection=deployment.connection,
         pool=plan.pool,
         kubernetes_conn_id=plan.kubernetes_conn_id,
+        pods_on=plan.pods_on,
         exported_by=__version__,
         _wrap=True,  # what a new export changes is one line in a diff
     )

@@ -1,0 +1,117 @@
+"""A step as a pod that a worker waits for, with Airflow's own KubernetesPodOperator.
+
+For sites that want it so: the same pod, arguments and result as from the triggerer, but each pod
+holds a worker for as long as it runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowException
+
+from metaflow_airflow.operators.base import MetaflowStepOperator
+from metaflow_airflow.pods import reasons
+from metaflow_airflow.pods.names import PodIdentity
+from metaflow_airflow.pods.site import this_site
+from metaflow_airflow.pods.spec import CONTAINER, manifest
+from metaflow_airflow.runtime.failures import MISCONFIGURED, UNAVAILABLE
+from metaflow_airflow.runtime.task import StepResult, StepTask
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_GRACE = 60  # seconds that Metaflow's own timeout has before Kubernetes ends the pod
+_START_SECONDS = 600
+
+
+class MetaflowPodWorkerOperator(MetaflowStepOperator):
+    """Runs the step in a pod and waits for it.
+
+    Args:
+        conn_id: the Airflow connection to the cluster.
+    """
+
+    ui_color = "#e4ecf7"
+
+    def __init__(self, *, conn_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self._pod: Any = None
+
+    def run_step(self, task: StepTask, context: Context) -> StepResult:
+        """Run the pod to its end; its lines go to the task's log."""
+        # Importing it takes seconds: never where a DAG is parsed.
+        from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+        from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
+
+        pod, ti, step = self.definition.step.pod, context["ti"], self.definition.step
+        if pod is None:
+            raise ValueError(f"step {step} has no pod")
+        identity = PodIdentity(
+            site=this_site(),
+            dag_id=ti.dag_id,
+            dag_run_id=ti.run_id,
+            task_id=ti.task_id,
+            map_index=-1 if ti.map_index is None else ti.map_index,
+            try_number=ti.try_number,
+            key=str(ti.id),
+        )
+        namespace = pod.namespace or self._namespace()
+        described = manifest(
+            pod,
+            task,
+            name=identity.name,
+            namespace=namespace,
+            # Not those by which triggerers know their own: they would sweep it away.
+            labels={},
+            annotations=identity.annotations,
+            deadline=step.timeout + _GRACE if step.timeout else None,
+        )
+        self._pod = KubernetesPodOperator(
+            task_id=self.task_id,
+            name=identity.name,
+            namespace=namespace,
+            kubernetes_conn_id=self.conn_id,
+            full_pod_spec=PodGenerator.deserialize_model_dict(described),
+            base_container_name=CONTAINER,
+            random_name_suffix=False,
+            startup_timeout_seconds=_START_SECONDS,
+            do_xcom_push=False,
+        )
+        problem = ""
+        try:
+            self._pod.execute(context)
+        except AirflowException as error:
+            problem = str(error)
+        if self._pod.remote_pod is None:
+            return StepResult(ok=False, exit_code=UNAVAILABLE, error=problem)
+        found = self._pod.client.api_client.sanitize_for_serialization(self._pod.remote_pod)
+        ending = reasons.ending(found, [], []) or reasons.vanished(found)
+        if ending.ok and ending.result is not None:
+            return ending.result
+        self.log.error("%s", ending.sentence)
+        return StepResult(
+            ok=False,
+            exit_code=ending.result.exit_code if ending.result else _exit_code(ending),
+            error=ending.sentence,
+        )
+
+    def on_kill(self) -> None:
+        """Delete the pod."""
+        if self._pod is not None:
+            self._pod.on_kill()
+
+    def _namespace(self) -> str:
+        from airflow.sdk import Connection
+
+        try:
+            extra = Connection.get(self.conn_id).extra_dejson
+        except Exception as error:  # noqa: BLE001 - each backend has its own for "no such"
+            self.log.info("No connection %s (%s): namespace default", self.conn_id, error)
+            return "default"
+        return str(extra.get("namespace") or "default")
+
+
+def _exit_code(ending: reasons.Ending) -> int:
+    return UNAVAILABLE if ending.retry else MISCONFIGURED
