@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import structlog
+from airflow.sdk.execution_time.xcom import XCom
 from airflow.triggers.base import (
     BaseTrigger,
     TaskFailedEvent,
@@ -136,8 +137,14 @@ class PodTrigger(BaseTrigger):
 
     async def _failed(self, this: Try, sentence: str, *, retry: bool) -> TriggerEvent:
         begin = this.max_tries - (self._ti.task.retries or 0)
-        await asyncio.to_thread(
-            self._ti.xcom_push, key=LIFE_KEY, value={"try": this.try_number, "begin": begin}
+        # The task instance's own xcom_push wants the operator's class, which no triggerer has.
+        await XCom.aset(
+            LIFE_KEY,
+            {"try": this.try_number, "begin": begin},
+            dag_id=this.dag_id,
+            task_id=this.task_id,
+            run_id=this.dag_run_id,
+            map_index=this.map_index,
         )
         # Only a worker can end a task without a retry that Airflow would still grant.
         if retry:
