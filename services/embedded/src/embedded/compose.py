@@ -170,6 +170,9 @@ class ComposeTarget:
             "METAFLOW_KUBERNETES_SECRETS": "flows",
             "METAFLOW_KUBERNETES_CONTAINER_IMAGE": self._settings["POD_IMAGE"],
             "METAFLOW_KUBERNETES_IMAGE_PULL_POLICY": "IfNotPresent",
+            # Steps that say nothing of themselves: 4 GB each would leave room for one.
+            "METAFLOW_KUBERNETES_CPU": "0.5",
+            "METAFLOW_KUBERNETES_MEMORY": "1024",
         }
         return base_environment(self.state) | {
             "AWS_ACCESS_KEY_ID": self._settings["ML_FLOWS_S3_KEY"],
