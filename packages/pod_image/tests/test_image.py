@@ -18,6 +18,11 @@ def docker(*arguments, check=True):
     return done.stdout
 
 
+def _succeeds(*arguments):
+    done = subprocess.run(["docker", *arguments], capture_output=True, check=False)
+    return done.returncode == 0
+
+
 @pytest.fixture(scope="module")
 def image():
     if (
@@ -25,8 +30,10 @@ def image():
         or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
     ):
         pytest.skip("no Docker engine answers")
-    base = os.environ.get("PYTHON_IMAGE")
-    command = ["pod-image", "build", f"--tag={TAG}"] + ([f"--python-image={base}"] if base else [])
+    base = os.environ.get("PYTHON_IMAGE", "python:3.11-slim-bookworm")
+    if not (_succeeds("image", "inspect", base) or _succeeds("pull", base)):
+        pytest.skip(f"the base image {base} is neither here nor to be had: set PYTHON_IMAGE")
+    command = ["pod-image", "build", f"--tag={TAG}", f"--python-image={base}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     yield json.loads(docker("image", "inspect", TAG))[0]
