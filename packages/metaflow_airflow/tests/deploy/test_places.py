@@ -11,11 +11,12 @@ def test_a_file_is_replaced_at_once_and_leaves_nothing_beside_it(tmp_path):
     place.put("dag.py", "one")
     place.put("dag.py", "two")
 
-    assert (tmp_path / "dag.py").read_text() == "two"
+    assert (tmp_path / "dag.py").read_text() == place.read("dag.py") == "two"
     assert [path.name for path in tmp_path.iterdir()] == ["dag.py"]
     place.remove("dag.py")
     place.remove("dag.py")
     assert list(tmp_path.iterdir()) == []
+    assert place.read("dag.py") is None
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

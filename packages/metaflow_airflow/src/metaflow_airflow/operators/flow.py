@@ -215,7 +215,7 @@ class MetaflowFlow:
         definition = StepDefinition(
             flow=self.name,
             deployment=self._deployment,
-            step=PlannedStep(name="_exit_hooks", pod=pod),
+            step=PlannedStep(name="exit.hooks", pod=pod),
             upstream=(Upstream(steps[0], depth=0), Upstream(steps[-1], depth=0)),
             depth=0,
             may_skip=True,
