@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
 import yaml
 
 RBAC = Path(__file__).parents[4] / "services" / "kubernetes" / "flows.yaml"
@@ -142,6 +144,60 @@ def pods(kubeconfig: str) -> list[Any]:
 def port_of(url: str) -> int:
     """The port of a URL."""
     return int(urlsplit(url).port or 80)
+
+
+def connect(stack: Any, login: dict[str, Any]) -> None:
+    """Make the stack's Airflow connection kubernetes_default."""
+    url, (user, password) = stack.airflow_url, stack.airflow_login
+    given = {"username": user, "password": password}
+    token = requests.post(f"{url}/auth/token", json=given, timeout=30).json()["access_token"]
+    extra = {"kube_config": json.dumps(login), "namespace": NAMESPACE}
+    asked: dict[str, Any] = {
+        "json": {
+            "connection_id": "kubernetes_default",
+            "conn_type": "kubernetes",
+            "extra": json.dumps(extra),
+        },
+        "headers": {"Authorization": f"Bearer {token}"},
+    }
+    answer = requests.post(f"{url}/api/v2/connections", timeout=30, **asked)
+    if answer.status_code == requests.codes.conflict:
+        answer = requests.patch(f"{url}/api/v2/connections/kubernetes_default", timeout=30, **asked)
+    answer.raise_for_status()
+
+
+@contextmanager
+def way_to_cluster(
+    stack: Any, kubeconfig: str, service: str, image: str
+) -> Iterator[dict[str, str]]:
+    """Join a stack and a cluster; the settings with which flows are exported as pods."""
+    host, known = node_address(kubeconfig), stack.environment()
+    s3_port, service_port = port_of(known["AWS_ENDPOINT_URL"]), port_of(service)
+    with relays(host, s3_port, service_port) as there:
+        endpoint = f"http://{host}:{there[s3_port]}"
+        login = set_up(
+            kubeconfig,
+            {
+                "AWS_ACCESS_KEY_ID": known["AWS_ACCESS_KEY_ID"],
+                "AWS_SECRET_ACCESS_KEY": known["AWS_SECRET_ACCESS_KEY"],
+                "AWS_DEFAULT_REGION": known["AWS_DEFAULT_REGION"],
+                "AWS_ENDPOINT_URL": endpoint,
+                "METAFLOW_S3_ENDPOINT_URL": endpoint,
+                "METAFLOW_SERVICE_URL": f"http://{host}:{there[service_port]}",
+            },
+        )
+        connect(stack, login)
+        yield {
+            "METAFLOW_DEFAULT_METADATA": "service",
+            "METAFLOW_SERVICE_URL": service,
+            "METAFLOW_KUBERNETES_SECRETS": SECRET,
+            "METAFLOW_KUBERNETES_CONTAINER_IMAGE": image,
+            "METAFLOW_KUBERNETES_IMAGE_PULL_POLICY": "IfNotPresent",
+            "METAFLOW_KUBERNETES_CPU": "0.25",
+            "METAFLOW_KUBERNETES_MEMORY": "400",
+            "METAFLOW_KUBERNETES_DISK": "200",
+            "METAFLOW_KUBERNETES_QOS": "Guaranteed",
+        }
 
 
 def service_url() -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 import boto3
 import psutil
 import pytest
-import requests
 
 from . import in_pods
 from .conftest import FLOWS
@@ -36,65 +35,8 @@ def pods(bridge, stack, kubeconfig):
         pytest.skip(
             "no Metaflow metadata service: set METAFLOW_AIRFLOW_TEST_SERVICE_URL (on 127.0.0.1)"
         )
-    host, known = in_pods.node_address(kubeconfig), stack.environment()
-    s3_port = in_pods.port_of(known["AWS_ENDPOINT_URL"])
-    with in_pods.relays(host, s3_port, in_pods.port_of(service)) as there:
-        endpoint = f"http://{host}:{there[s3_port]}"
-        login = in_pods.set_up(
-            kubeconfig,
-            {
-                "AWS_ACCESS_KEY_ID": known["AWS_ACCESS_KEY_ID"],
-                "AWS_SECRET_ACCESS_KEY": known["AWS_SECRET_ACCESS_KEY"],
-                "AWS_DEFAULT_REGION": known["AWS_DEFAULT_REGION"],
-                "AWS_ENDPOINT_URL": endpoint,
-                "METAFLOW_S3_ENDPOINT_URL": endpoint,
-                "METAFLOW_SERVICE_URL": f"http://{host}:{there[in_pods.port_of(service)]}",
-            },
-        )
-        connect(stack, login)
-        yield replace(
-            bridge,
-            environment={
-                **bridge.environment,
-                "METAFLOW_DEFAULT_METADATA": "service",
-                "METAFLOW_SERVICE_URL": service,
-                "METAFLOW_DECOSPECS": "",
-                "METAFLOW_KUBERNETES_SECRETS": in_pods.SECRET,
-                "METAFLOW_KUBERNETES_CONTAINER_IMAGE": IMAGE,
-                "METAFLOW_KUBERNETES_IMAGE_PULL_POLICY": "IfNotPresent",
-                "METAFLOW_KUBERNETES_CPU": "0.25",
-                "METAFLOW_KUBERNETES_MEMORY": "400",
-                "METAFLOW_KUBERNETES_DISK": "200",
-                "METAFLOW_KUBERNETES_QOS": "Guaranteed",
-            },
-        )
-
-
-def connect(stack, login):
-    """Make the Airflow connection kubernetes_default."""
-    url, (user, password) = stack.airflow_url, stack.airflow_login
-    token = requests.post(
-        f"{url}/auth/token", json={"username": user, "password": password}, timeout=30
-    ).json()["access_token"]
-    body = {
-        "connection_id": "kubernetes_default",
-        "conn_type": "kubernetes",
-        "extra": json.dumps({"kube_config": json.dumps(login), "namespace": in_pods.NAMESPACE}),
-    }
-    answer = requests.post(
-        f"{url}/api/v2/connections",
-        json=body,
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=30,
-    )
-    if answer.status_code == requests.codes.conflict:
-        answer = requests.patch(
-            f"{url}/api/v2/connections/kubernetes_default",
-            json=body,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=30,
-        )
-    answer.raise_for_status()
+    with in_pods.way_to_cluster(stack, kubeconfig, service, IMAGE) as settings:
+        yield replace(bridge, environment={**bridge.environment, **settings})
 
 
 def until(condition, what, within=120):
