@@ -89,6 +89,8 @@ def read_parameters(flow: Any, *, scheduled: bool) -> Iterator[Parameter]:
 def read_options(obj: Any) -> tuple[str, ...]:
     """The flow's top-level options as every step gets them."""
     from metaflow.decorators import flow_decorators
+    from metaflow.flowspec import FlowStateItems
+    from metaflow.user_configs.config_options import ConfigInput
     from metaflow.util import dict_to_cli_options
 
     options: dict[str, Any] = {}
@@ -100,6 +102,9 @@ def read_options(obj: Any) -> tuple[str, ...]:
     for name, part in (("event-logger", obj.event_logger), ("monitor", obj.monitor)):
         if not part.TYPE.startswith("null"):
             given.append(f"--{name}={part.TYPE}")
+    # The values themselves, as they are now, travel in the code package.
+    for name in obj.flow._flow_state[FlowStateItems.CONFIGS]:
+        given += ["--config-value", name, ConfigInput.make_key_name(name)]
     return (*given, *(str(option) for option in dict_to_cli_options(options)))
 
 
