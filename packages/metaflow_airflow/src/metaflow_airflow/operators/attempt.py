@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import TypeAdapter
-
+from metaflow_airflow.operators.definition import StepDefinition
 from metaflow_airflow.operators.inputs import Reference, Upstream, taken
-from metaflow_airflow.plan.model import Deployment, ExitHooks, PlannedStep, Python
+from metaflow_airflow.plan.model import Deployment, Python
 from metaflow_airflow.runtime import ids
 from metaflow_airflow.runtime.resume import Resume, split
 from metaflow_airflow.runtime.task import Clone, Init, StepResult, StepTask
-
-
-@dataclass(frozen=True)
-class StepDefinition:
-    """A step as the DAG file defines it.
-
-    Args:
-        flow: the flow's name. deployment: its code and datastore.
-        step: what the plan says of the step. upstream: the steps whose outcome it takes.
-        depth: how many foreaches are open around it. may_skip: a switch stands before it.
-        retries: Airflow's.
-        hooks: instead of a step, the exit hooks of the flow, after its first and last step.
-    """
-
-    flow: str
-    deployment: Deployment
-    step: PlannedStep
-    upstream: tuple[Upstream, ...]
-    depth: int
-    may_skip: bool
-    retries: int
-    hooks: ExitHooks | None = None
-
-    def to_json(self) -> str:
-        """As JSON text."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> StepDefinition:
-        """From JSON text."""
-        return TypeAdapter(cls).validate_json(text)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,8 @@ from airflow.sdk import TriggerRule, XComArg
 
 from metaflow_airflow import __version__
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.operators.attempt import StepDefinition
+from metaflow_airflow.operators.definition import StepDefinition
 from metaflow_airflow.operators.inputs import Upstream
-from metaflow_airflow.operators.items import MetaflowItemsOperator
-from metaflow_airflow.operators.outcome import MetaflowOutcomeOperator
 from metaflow_airflow.operators.process import MetaflowProcessOperator
 from metaflow_airflow.plan.model import (
     CODE_METADATA,
@@ -222,6 +220,8 @@ class MetaflowFlow:
             retries=0,
             hooks=ExitHooks(tuple(on_success), tuple(on_error)),
         )
+        from metaflow_airflow.operators.outcome import MetaflowOutcomeOperator
+
         hooks = self._new(definition, task_id="exit.hooks")
         outcome = MetaflowOutcomeOperator(task_id="exit.outcome", last=steps[-1])
         # A step whose input failed counts as ended while others run: after all of them.
@@ -239,6 +239,8 @@ class MetaflowFlow:
         name = Items(foreach).name
         if name in self._tasks:
             return self._tasks[name].operator  # type: ignore[no-any-return]
+        from metaflow_airflow.operators.items import MetaflowItemsOperator
+
         operator = MetaflowItemsOperator(
             task_id=name,
             foreach=foreach,

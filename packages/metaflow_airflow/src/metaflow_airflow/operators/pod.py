@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import StartTriggerArgs
 
-from metaflow_airflow.operators.attempt import StepDefinition
 from metaflow_airflow.operators.base import MetaflowStepOperator
+from metaflow_airflow.operators.definition import StepDefinition
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -7,12 +7,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from metaflow_airflow.operators.base import MetaflowStepOperator
-from metaflow_airflow.runtime.task import StepResult, StepTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from metaflow_airflow.runtime.process import StepProcess
+    from metaflow_airflow.runtime.task import StepResult, StepTask
 
 PYTHON_VARIABLE = "METAFLOW_AIRFLOW_PYTHON"
 

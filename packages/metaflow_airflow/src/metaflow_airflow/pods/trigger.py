@@ -17,7 +17,8 @@ from airflow.triggers.base import (
 )
 
 from metaflow_airflow.operators import attempt, references
-from metaflow_airflow.operators.attempt import StepDefinition, Try
+from metaflow_airflow.operators.attempt import Try
+from metaflow_airflow.operators.definition import StepDefinition
 from metaflow_airflow.operators.inputs import XCOM_KEY, Reference, Upstream
 from metaflow_airflow.pods import names
 from metaflow_airflow.pods.cluster import ClusterError, UnreachableError
