@@ -135,3 +135,12 @@ def test_a_timeout_can_be_caught(bridge):
     artifacts = bridge.artifacts(f"{dag_id}/{bridge.run(dag_id, {'how': 'caught'})}")
 
     assert "timed out" in artifacts["merge"]["overdue"]
+
+
+def test_config_values_of_the_export_reach_every_step(bridge):
+    path = FLOWS / "configured.py"
+    bridge.flow(path, "--config-value", "settings", '{"rounds": 7}', "airflow", "create")
+
+    artifacts = bridge.artifacts(f"Configured/{bridge.run('Configured')}")
+
+    assert (artifacts["start"]["rounds"], artifacts["end"]["again"]) == ("7", "7")

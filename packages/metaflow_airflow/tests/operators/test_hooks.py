@@ -1,7 +1,8 @@
 """Which exit hooks a run's end calls, wherever its first step runs."""
 
 import pytest
-from metaflow_airflow.operators.attempt import StepDefinition, Try, chosen_inputs, step_task
+from metaflow_airflow.operators.attempt import Try, chosen_inputs, step_task
+from metaflow_airflow.operators.definition import StepDefinition
 from metaflow_airflow.operators.inputs import Reference, Upstream
 from metaflow_airflow.plan.model import Deployment, ExitHooks, PlannedStep, Pod
 
