@@ -56,7 +56,7 @@ def test_a_timeout_of_the_caller_ends_the_step(
         ringer.join()
         signal.signal(signal.SIGUSR1, before)
     assert gone([int(started.read_text())])
-    assert "asked to end by SIGTERM" in fresh.text("stderr")
+    assert "asked to end by SIGHUP" in fresh.text("stderr")
     assert "sleeping" in platform.streams(fresh.spec("start"))[0]
 
 
