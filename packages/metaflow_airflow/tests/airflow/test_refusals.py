@@ -169,7 +169,10 @@ CASES = {
         "create", ("*start*", "parallel", "not supported", "foreach"), {}, flow(FOREACH)
     ),
     "@batch": Case(
-        "create", ("@batch on step *start*", "line", "remove it"), {}, flow(decorator="@batch")
+        "create",
+        ("@batch on step *start*", "line", "use that instead"),
+        {},
+        flow(decorator="@batch"),
     ),
     "recursion": Case("create", ("work -> work", "not supported", "foreach"), {}, flow(LOOP)),
     "a secret for the DAG file": Case(
