@@ -36,8 +36,8 @@ def test_a_missing_source_fails_the_task_that_reads_it_with_the_end_of_its_log(
     text, _ = running.communicate(timeout=600)
 
     assert running.returncode == 1
-    assert "data_engineering_dag failed in months" in text
-    end = text.partition("The end of the log of data_engineering_dag.months:")[2]
+    assert "data_engineering_dag failed in month.fetch[0], month.fetch[1]" in text
+    end = text.partition("The end of the log of data_engineering_dag.month.fetch[0]:")[2]
     assert f"{tmp_path}/none.parquet" in end
     assert time.monotonic() - started < 300
     assert stack.is_running  # it was up before

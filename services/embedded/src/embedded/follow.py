@@ -94,11 +94,8 @@ class Follower:
         took = f"  {task['duration']:.1f} s" if state in _ENDED and task["duration"] else ""
         again = f"  (try {task['try_number']})" if task["try_number"] > 1 else ""
         key = (task["dag_id"], task["dag_run_id"], task["task_id"], str(task["map_index"]))
-        name = (
-            task["task_id"] if task["map_index"] < 0 else f"{task['task_id']}[{task['map_index']}]"
-        )
         label = task["dag_id"].rpartition(".")[2]
-        news = self._note(key, f"{label:24} {name:24} {state}{again}{took}")
+        news = self._note(key, f"{label:24} {_name(task):24} {state}{again}{took}")
         if news and state == "up_for_retry":
             self._say(self._failure(task, _RETRY_LINES))
 
@@ -120,15 +117,17 @@ class Follower:
         # A triggered run that failed takes the task that waits for it along: name the cause.
         cause = failed[-1]
         tasks = [task for task in cause.tasks if task["state"] == "failed"]
-        names = ", ".join(task["task_id"] for task in tasks) or "no single task"
-        logs = "\n".join(self._failure(task) for task in tasks)
+        names = ", ".join(_name(task) for task in tasks) or "no single task"
+        # Mapped task instances often fail alike: the first one's log says it for all.
+        firsts = {task["task_id"]: task for task in reversed(tasks)}
+        logs = "\n".join(self._failure(task) for task in reversed(firsts.values()))
         raise PipelineFailedError(
             f"{cause.dag_id} failed in {names} (run {cause.run_id} of {main.dag_id}).\n{logs}"
         )
 
     def _failure(self, task: Json, lines: int = _LOG_LINES) -> str:
         end = "\n".join(f"    {line}" for line in self._api.log(task)[-lines:])
-        return f"The end of the log of {task['dag_id']}.{task['task_id']}:\n{end}"
+        return f"The end of the log of {task['dag_id']}.{_name(task)}:\n{end}"
 
     def _check_servers(self) -> None:
         """Report servers that died, and start them again: the run goes on where it was."""
@@ -160,6 +159,11 @@ class Follower:
         self._seen[key] = text
         self._say(text)
         return True
+
+
+def _name(task: Json) -> str:
+    index = task["map_index"]
+    return str(task["task_id"]) if index < 0 else f"{task['task_id']}[{index}]"
 
 
 def _time(text: str | None) -> datetime | None:
