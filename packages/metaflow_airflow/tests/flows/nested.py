@@ -41,7 +41,7 @@ class Nested(FlowSpec):
 
     @step
     def open_days(self):
-        self.days = list(range(self.staff_count + 1))
+        self.days = list(range(self.staff_count))
         self.next(self.day, foreach="days")
 
     @step

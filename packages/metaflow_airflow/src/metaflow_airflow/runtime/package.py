@@ -48,10 +48,16 @@ def prepare_code(task: StepTask, host: Path, work: Path, say: Callable[[str], No
     store.mkdir(mode=0o700, exist_ok=True)
     name = task.code_sha or hashlib.sha256(task.code_url.encode()).hexdigest()
     entry = store / name
-    held = os.open(store / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(held, fcntl.LOCK_SH)
+    fcntl.flock(_open_lock(store / f"{name}.lock"), fcntl.LOCK_SH)
     if not _is_whole(entry):
-        _unpack_into(task, store, entry, say)
+        unpacking = _open_lock(store / f"{name}.unpacking.lock")
+        try:
+            fcntl.flock(unpacking, fcntl.LOCK_EX)
+            # Another launcher may have been faster, and steps read its copy by now.
+            if not _is_whole(entry):
+                _unpack_into(task, store, entry, say)
+        finally:
+            os.close(unpacking)
         _remove_unused(store)
     os.utime(entry)
     root = work / "metaflow"
@@ -65,6 +71,10 @@ def prepare_code(task: StepTask, host: Path, work: Path, say: Callable[[str], No
         else:
             shutil.copy2(source, target)
     return root
+
+
+def _open_lock(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _is_whole(entry: Path) -> bool:
@@ -87,12 +97,7 @@ def _unpack_into(task: StepTask, store: Path, entry: Path, say: Callable[[str], 
         (fresh / _MANIFEST).write_text(json.dumps(names))
         if entry.exists():
             entry.rename(fresh / "damaged")
-        try:
-            fresh.rename(entry)
-        except OSError:
-            # Another launcher was faster; its copy is as good.
-            if not _is_whole(entry):
-                raise
+        fresh.rename(entry)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(entry / "damaged", ignore_errors=True)
@@ -171,9 +176,7 @@ def _remove_unused(store: Path) -> None:
         try:
             if time.time() - entry.stat().st_mtime < KEEP_SECONDS:
                 continue
-            lock = os.open(
-                store / f"{entry.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
+            lock = _open_lock(store / f"{entry.name}.lock")
         except OSError:
             continue  # another launcher removes it
         try:
