@@ -13,7 +13,7 @@ from airflow_service.container import API_URL
 def main(server: str | None = None) -> str | None:
     """Return what is wrong, or None."""
     address = urlsplit(API_URL)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=8)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=15)
     try:
         connection.request("GET", "/api/v2/monitor/health")
         answer = connection.getresponse()
