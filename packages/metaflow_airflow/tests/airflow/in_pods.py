@@ -196,7 +196,6 @@ def way_to_cluster(
             "METAFLOW_KUBERNETES_CPU": "0.25",
             "METAFLOW_KUBERNETES_MEMORY": "400",
             "METAFLOW_KUBERNETES_DISK": "200",
-            "METAFLOW_KUBERNETES_QOS": "Guaranteed",
         }
 
 

@@ -47,9 +47,13 @@ def until(condition, what, within=120):
     return found
 
 
-def export(pods, name, *options):
+# A memory limit, which a flow that hoards needs, comes with a limit of the CPU.
+LIMITED = "kubernetes:qos=guaranteed,cpu=0.5"
+
+
+def export(pods, name, kubernetes="kubernetes"):
     path = FLOWS / f"{name}.py"
-    pods.flow(path, "--with", "kubernetes", *options, "airflow", "create")
+    pods.flow(path, "--with", kubernetes, "airflow", "create")
     dag_id = json.loads(pods._dag_id(path))
     pods.client.set_paused(dag_id, False)
     return dag_id
@@ -73,7 +77,7 @@ def marks(stack, run_id):
 @pytest.fixture
 def working(pods, stack):
     """A run whose step `work` has begun and goes on for 20 s; Airflow's and Metaflow's run id."""
-    dag_id = export(pods, "marked")
+    dag_id = export(pods, "marked", LIMITED)
     run_id = pods.start(dag_id, {"seconds": 20})
     from metaflow_airflow.runtime import ids
 
@@ -121,7 +125,7 @@ def test_a_worker_may_wait_for_each_pod(pods, kubeconfig):
 
 
 def test_an_attempt_out_of_memory_is_followed_by_the_next(pods, stack, kubeconfig):
-    dag_id = export(pods, "marked")
+    dag_id = export(pods, "marked", LIMITED)
 
     run_id = pods.run(dag_id, {"fails": "memory"})
 
@@ -130,7 +134,7 @@ def test_an_attempt_out_of_memory_is_followed_by_the_next(pods, stack, kubeconfi
 
 
 def test_a_step_that_wants_no_retry_gets_none(pods, stack, kubeconfig):
-    dag_id = export(pods, "marked")
+    dag_id = export(pods, "marked", LIMITED)
 
     run_id = pods.run(dag_id, {"fails": "exit"}, expect="failed")
 
