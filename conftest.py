@@ -2,4 +2,4 @@
 
 from importlib.util import find_spec
 
-pytest_plugins = ["embedded.testing"] if find_spec("embedded") else []
+pytest_plugins = ["s3_server", *(["embedded.testing"] if find_spec("embedded") else [])]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from data_engineering.storage import Storage, open_storage
+from s3_server import S3Server
 
 from .http_site import Site, site
-from .s3_server import S3Server, s3_server
 
 _SHARED = Path(__file__).parents[4] / "shared" / "data"
 
@@ -29,20 +29,14 @@ def tlc_file() -> Callable[[str], Path]:
     return find
 
 
-@pytest.fixture(scope="session")
-def s3_server_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with s3_server(tmp_path_factory.mktemp("s3")) as server:
-        yield server
-
-
 @pytest.fixture
-def s3(s3_server_running: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     """Return the S3 server, and let the test's environment name it."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in s3_server_running.environment.items():
+    for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
-    return s3_server_running
+    return s3_server
 
 
 @pytest.fixture(params=["s3", "folder"])

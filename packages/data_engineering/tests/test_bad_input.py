@@ -11,9 +11,9 @@ import boto3
 import polars as pl
 import pytest
 from data_engineering.__main__ import main
+from s3_server import S3Server, free_ports
 
 from .http_site import Site
-from .s3_server import S3Server, free_ports
 from .trips_files import row, table, write
 
 Published = Callable[[], list[str]]

@@ -14,8 +14,8 @@ from typing import Any
 import boto3
 import data_engineering
 import pytest
+from s3_server import S3Server
 
-from .s3_server import S3Server
 from .trips_files import row, table, write
 
 DAGS = Path(str(data_engineering.__file__)).parent / "dags"
@@ -82,12 +82,12 @@ class Airflow:
 
 
 @pytest.fixture(scope="module")
-def airflow(s3_server_running: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Airflow:
+def airflow(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Airflow:
     home = tmp_path_factory.mktemp("airflow")
     others = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "AWS_", "TRIP_"))}
     environment = {
         **others,
-        **s3_server_running.environment,
+        **s3_server.environment,
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -28,8 +28,7 @@ from data_engineering.features import schema
 from data_engineering.publish import Provenance, current, publish, sweep, version_of
 from data_engineering.storage import Storage, open_storage
 from data_engineering.validate import Tally
-
-from .s3_server import S3Server
+from s3_server import S3Server
 
 BASE = "features/green/2024-01"
 MADE_OF = Provenance("path", "/data/green_tripdata_2024-01.parquet", "ab" * 32)

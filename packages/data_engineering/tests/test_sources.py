@@ -9,9 +9,9 @@ import pytest
 from data_engineering import contract, sources
 from data_engineering.errors import BadInputError
 from data_engineering.sources import Origin, resolve, tlc_or_generator
+from s3_server import free_ports
 
 from .http_site import Site
-from .s3_server import free_ports
 
 NAME = "green_tripdata_2024-01.parquet"
 

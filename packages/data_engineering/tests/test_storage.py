@@ -14,8 +14,7 @@ import pytest
 from data_engineering import tables
 from data_engineering.errors import BadInputError, UnavailableError
 from data_engineering.storage import Storage, default_root, open_storage
-
-from .s3_server import S3Server
+from s3_server import S3Server
 
 TABLE = pl.LazyFrame({"a": [1, 2, 3]})
 

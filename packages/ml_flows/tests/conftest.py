@@ -5,135 +5,22 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import numpy as np
 import polars as pl
 import pytest
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from s3_server import S3Server
 
 FLOWS = Path(__file__).parents[1] / "src" / "ml_flows"
 SHARED_DATA = Path(os.environ.get("TLC_DATA") or Path(__file__).parents[4] / "shared" / "data")
-READY_WITHIN = 60.0  # seconds
-RUN_WITHIN = 300.0
-
-_PORTS = [
-    f"{server}.{port}"
-    for server in ("s3", "master", "volume", "filer", "admin")
-    for port in ("port", "port.grpc")
-]
-
-
-@dataclass(frozen=True)
-class S3:
-    """A running server: where it listens and who may use it."""
-
-    url: str
-    access_key: str
-    secret_key: str
-
-    @property
-    def client(self) -> Any:
-        return boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            region_name="us-east-1",
-            config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1}),
-        )
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            "AWS_ACCESS_KEY_ID": self.access_key,
-            "AWS_SECRET_ACCESS_KEY": self.secret_key,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ALLOW_HTTP": "true",
-            "METAFLOW_S3_ENDPOINT_URL": self.url,
-        }
-
-
-@pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    """SeaweedFS with generated credentials and a bucket "metaflow", ended with the session."""
-    directory = tmp_path_factory.mktemp("s3")
-    access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
-    identity = {
-        "name": "tests",
-        "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
-    (directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    (directory / "s3.json").chmod(0o600)
-    (directory / "data").mkdir()
-    weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if weed is None:
-        pytest.fail("There is no weed beside this Python: run `uv sync --all-packages`.")
-    ports = _free_ports(len(_PORTS))
-    command = [
-        weed, f"-logdir={directory}", "mini", f"-dir={directory / 'data'}", "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1", f"-s3.config={directory / 's3.json'}", "-bucket=metaflow",
-        f"-filer.localSocket={directory / 'f.sock'}", f"-s3.localSocket={directory / 's.sock'}",
-        "-master.telemetry=false", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0",
-        "-s3.port.lance=0", *(f"-{n}={p}" for n, p in zip(_PORTS, ports, strict=True)),
-    ]  # fmt: skip
-    log = directory / "weed.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, cwd=directory,
-            env={**os.environ, "GOMEMLIMIT": "512MiB"},
-        )  # fmt: skip
-    server = S3(f"http://127.0.0.1:{ports[0]}", access_key, secret_key)
-    try:
-        _wait_until_ready(server, process, log)
-        yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(20)
-
-
-def _wait_until_ready(server: S3, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline, problem = time.monotonic() + READY_WITHIN, "never asked"
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            server.client.put_object(Bucket="metaflow", Key="ready", Body=b"")
-        except (BotoCoreError, ClientError) as error:
-            problem = str(error)
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail(
-        f"weed was not ready (exit code {process.poll()}): {problem}\n"
-        + log.read_text(errors="replace")[-2000:]
-    )
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+RUN_WITHIN = 300.0  # seconds
 
 
 def trips(month: str, rows: int, *, seed: int = 0, slower: float = 1.0) -> pl.DataFrame:
@@ -202,7 +89,7 @@ def real_trips(month: str) -> pl.DataFrame:
 class Site:
     """One test's world: a bucket of its own, Metaflow's state, and the flows run in it."""
 
-    s3: S3
+    s3: S3Server
     bucket: str
     directory: Path
     extra: dict[str, str] = field(default_factory=dict)
@@ -219,9 +106,10 @@ class Site:
             if not name.startswith(("AWS_", "METAFLOW_", "TRIP_", "PYTHONPATH"))
         }
         return kept | self.s3.environment | {
+            "METAFLOW_S3_ENDPOINT_URL": self.s3.url,
             "TRIP_DATA_ROOT": self.root,
             "METAFLOW_DEFAULT_DATASTORE": "s3",
-            "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://metaflow/{self.bucket}",
+            "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{self.s3.bucket}/{self.bucket}",
             "METAFLOW_DEFAULT_METADATA": "local",
             "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.directory / "metaflow"),
             "METAFLOW_HOME": str(self.directory / "home"),
@@ -284,18 +172,18 @@ class Site:
 
 
 @pytest.fixture
-def site(s3: S3, tmp_path: Path) -> Site:
+def site(s3_server: S3Server, tmp_path: Path) -> Site:
     """An empty world of one's own."""
-    return _site(s3, tmp_path)
+    return _site(s3_server, tmp_path)
 
 
 @pytest.fixture(scope="session")
-def new_site(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Site]:
+def new_site(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Site]:
     """Makes worlds for fixtures that several tests share."""
-    return lambda: _site(s3, tmp_path_factory.mktemp("site"))
+    return lambda: _site(s3_server, tmp_path_factory.mktemp("site"))
 
 
-def _site(s3: S3, directory: Path) -> Site:
+def _site(s3: S3Server, directory: Path) -> Site:
     bucket = f"trip-data-{secrets.token_hex(4)}"
     s3.client.create_bucket(Bucket=bucket)
     return Site(s3, bucket, directory)

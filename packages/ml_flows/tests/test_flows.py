@@ -156,6 +156,6 @@ def test_steps_stay_small_and_artifacts_too(world: World) -> None:
     # The same run without a test month: the last week is held out.
     assert re.search(r"test on 2023-12 from 2023-12-25", done.stderr)
     found = world.site.s3.client.list_objects_v2(
-        Bucket="metaflow", Prefix=f"{world.site.bucket}/TrainTripDurationFlow/data/"
+        Bucket=world.site.s3.bucket, Prefix=f"{world.site.bucket}/TrainTripDurationFlow/data/"
     )
     assert max(each["Size"] for each in found["Contents"]) < 3_000_000

@@ -1,23 +1,22 @@
-"""One S3 server for the tests of the launcher."""
+"""One datastore for the tests of the launcher."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from s3_server import S3Server
 
 from .running import nothing_is_left
-from .s3_server import s3_server
 from .support import LauncherRun, Platform
 
 
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def platform(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """A datastore on a real S3 server, and local metadata."""
     directory = tmp_path_factory.mktemp("platform")
     (directory / "host").mkdir()
-    with s3_server(tmp_path_factory.mktemp("s3")) as server:
-        yield Platform(server, directory)
+    return Platform(s3_server, directory)
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ from typing import Any
 from metaflow_airflow.runtime import ids
 from metaflow_airflow.runtime.process import StepProcess
 from metaflow_airflow.runtime.task import Init, StepResult, StepTask
-
-from .s3_server import S3Server
+from s3_server import S3Server
 
 FLOWS = Path(__file__).with_name("flows")
 CODE_METADATA = json.dumps({"version": 0, "archive_format": "tgz", "mfcontent_version": 1})
@@ -43,6 +42,7 @@ class Platform:
         return {
             **kept,
             **self.server.environment,
+            "METAFLOW_S3_ENDPOINT_URL": self.server.url,
             "METAFLOW_DEFAULT_DATASTORE": "s3",
             "METAFLOW_DATASTORE_SYSROOT_S3": self.root,
             "METAFLOW_DEFAULT_METADATA": "local",
