@@ -89,7 +89,9 @@ class AirflowApi:
             self._log_in()
             answer = self._call(method, f"/api/v2/{path}", **arguments)
         if not answer.is_success and answer.status_code not in allowed:
-            raise StackError(
+            # 5xx: its database restarts, or a proxy before it finds nobody.
+            kind = AirflowUnreachableError if answer.is_server_error else StackError
+            raise kind(
                 f"Airflow at {self.url} answered {method} {path} with {answer.status_code}: "
                 f"{answer.text[:500]}"
             )
@@ -114,7 +116,7 @@ class AirflowApi:
 
 
 class AirflowUnreachableError(StackError):
-    """No answer: the API server is gone, starting or too busy."""
+    """No useful answer: the API server or its database is gone, starting or too busy."""
 
 
 def _quoted(part: str) -> str:
