@@ -82,6 +82,8 @@ def target(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     state = tmp_path_factory.mktemp("state")
     # What a session that was killed left has passwords of its own.
     docker("compose", "down", "--volumes", "--timeout", "10")
+    if KUBECONFIG:
+        kubectl("delete", "pods", "--all", "--wait=false")
     try:
         yield ComposeTarget(State.at(state), lambda name, text: None)
     finally:

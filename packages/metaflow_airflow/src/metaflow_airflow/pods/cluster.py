@@ -145,14 +145,17 @@ class Cluster:
                     raise ClusterError(event["object"].get("code", 0), _message(event["object"]))
                 yield event["type"], event["object"]
 
-    async def logs(self, name: str, since: str | None) -> AsyncIterator[str]:
+    async def logs(
+        self, name: str, since: str | None, *, follow: bool = True
+    ) -> AsyncIterator[str]:
         """A container's lines as they are written, each behind its time, until it has ended.
 
         Args:
             since: a time as the lines carry it; earlier ones are left out, those of its second not.
+            follow: False for those that are there now.
         """
         path = f"/api/v1/namespaces/{self.namespace}/pods/{name}/log"
-        query = [("follow", "true"), ("timestamps", "true")]
+        query = [("follow", str(follow).lower()), ("timestamps", "true")]
         if since:
             query.append(("sinceTime", since))
         async with self._open(self._get, path, query) as response:

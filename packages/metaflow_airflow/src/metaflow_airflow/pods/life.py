@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from metaflow_airflow.pods.hub import Hub
 from metaflow_airflow.pods.logs import LogFollower
 from metaflow_airflow.pods.names import TASK_INSTANCE_LABEL, PodIdentity
 from metaflow_airflow.pods.reasons import Ending
-from metaflow_airflow.pods.watch import Subscription, is_over
+from metaflow_airflow.pods.watch import Subscription, has_ended, is_over
 
 _LOOK_SECONDS = 5.0  # how often a pod without news is looked at: deadlines, events
 _LOG_GRACE = 15.0  # seconds for the rest of the log after the container's end
@@ -128,20 +129,20 @@ class PodLife:
 
     async def _follow(self, subscription: Subscription) -> Ending:
         begin = time.monotonic()
-        log = LogFollower(
-            self._hub.cluster,
-            self._identity.name,
-            self._on_line,
-            lambda: subscription.deleted or is_over(subscription.pod or {}),
-        )
+        log = LogFollower(self._hub.cluster, self._identity.name, self._on_line)
         following: asyncio.Task[None] | None = None
+        is_read = False
         try:
             while True:
                 pod = subscription.pod or {}
                 if following is None and _has_started(pod):
-                    following = asyncio.create_task(log.run())
-                if is_over(pod) and following is not None:
-                    await asyncio.wait([following], timeout=_LOG_GRACE)
+                    following = asyncio.create_task(log.follow())
+                if following is not None and not is_read and has_ended(pod):
+                    following.cancel()
+                    await asyncio.gather(following, return_exceptions=True)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(log.rest(), _LOG_GRACE)
+                    is_read = True
                 ending = await self._look(subscription, begin, log.tail)
                 if ending is not None:
                     return ending

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import deque
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from metaflow_airflow.pods.cluster import Cluster, ClusterError, UnreachableError
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d+))?Z")
+log = logging.getLogger(__name__)
+
 _PAUSE = 0.5  # seconds before following again
 _TAIL = 20
 
@@ -57,46 +60,47 @@ class LogLines:
 
 
 class LogFollower:
-    """Follows one pod's log to its end.
+    """Reads one pod's log.
 
     Args:
         on_line: gets time (RFC 3339) and text of every line.
-        is_over: whether the container has ended, so that an end of the log is its end.
     """
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        name: str,
-        on_line: Callable[[str, str], None],
-        is_over: Callable[[], bool],
-    ) -> None:
+    def __init__(self, cluster: Cluster, name: str, on_line: Callable[[str, str], None]) -> None:
         self._cluster = cluster
         self._name = name
         self._on_line = on_line
-        self._is_over = is_over
         self._lines = LogLines()
         self.tail: deque[str] = deque(maxlen=_TAIL)
 
-    async def run(self) -> None:
-        """Follow until the container has ended and all is read."""
+    async def follow(self) -> None:
+        """Read while the container writes, and on after a lost connection; cancel it to end it.
+
+        The stream itself ends a second or two after the container: `rest` does not wait for that.
+        """
         while True:
-            over = self._is_over()
             try:
-                await self._read()
+                await self._read(follow=True)
             except ClusterError as error:
-                # The pod is deleted, or its log is not there yet (or any more).
-                if over or error.status == 404:
+                if error.status == 404:
                     return
-            except UnreachableError:
-                over = False
-            if over:
-                return
+            except UnreachableError as error:
+                log.debug("The log of pod %s broke off: %s", self._name, error)
             await asyncio.sleep(_PAUSE)
 
-    async def _read(self) -> None:
+    async def rest(self) -> None:
+        """Read what is left of a container that has ended."""
+        while True:
+            try:
+                return await self._read(follow=False)
+            except ClusterError:
+                return  # the pod is deleted
+            except UnreachableError:
+                await asyncio.sleep(_PAUSE)
+
+    async def _read(self, *, follow: bool) -> None:
         self._lines.restart()
-        async for line in self._cluster.logs(self._name, self._lines.since):
+        async for line in self._cluster.logs(self._name, self._lines.since, follow=follow):
             new = self._lines.take(line)
             if new:
                 self.tail.append(new[1])

@@ -57,9 +57,14 @@ def ending(
 ) -> Ending | None:
     """How a pod ended; None while it has not."""
     status = pod.get("status", {})
-    if status.get("phase") not in ("Succeeded", "Failed"):
-        return None
     name = pod["metadata"]["name"]
+    if status.get("phase") not in ("Succeeded", "Failed"):
+        # The phase follows a second later; only of a failure it says more than the container.
+        ended = _terminated(pod)
+        result = _result(ended)
+        if ended and ended.get("exitCode") == 0 and result is not None and result.ok:
+            return Ending("done", f"pod {name} is done", ok=True, result=result)
+        return None
     if status.get("reason") == "Evicted":
         return Ending("evicted", f"pod {name} was evicted: {_clean(status.get('message'))}")
     terminated = _terminated(pod)

@@ -164,6 +164,12 @@ class PodWatch:
         self._on_change()
 
 
+def has_ended(pod: Mapping[str, Any]) -> bool:
+    """Whether its container has, which the pod's phase says about a second later."""
+    statuses = pod.get("status", {}).get("containerStatuses", [])
+    return is_over(pod) or any("terminated" in each.get("state", {}) for each in statuses)
+
+
 def is_over(pod: Mapping[str, Any]) -> bool:
     """Whether its containers have ended."""
     return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
