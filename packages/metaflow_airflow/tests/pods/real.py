@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,12 @@ class Wire:
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    async def lead_to(self, host: str, port: int) -> None:
+        """Lead elsewhere from now on; what is under way breaks off."""
+        await self.cut()
+        self._target = (host, port)
+        await self.open()
 
     async def cut(self) -> None:
         """Nothing gets through, and what is under way breaks off."""
@@ -177,6 +183,18 @@ async def sites(kubeconfig: str, count: int = 1) -> AsyncIterator[list[Site]]:
             await made[0].hub.cluster.delete(metadata["name"], uid=metadata["uid"], grace=0)
         for site in made:
             await site.api.close()
+
+
+def on_cluster(
+    kubeconfig: str, scenario: Callable[..., Coroutine[Any, Any, None]], count: int = 1
+) -> None:
+    """Play a scenario with as many triggerers as it has arguments."""
+
+    async def main() -> None:
+        async with sites(kubeconfig, count) as made:
+            await scenario(*made)
+
+    asyncio.run(main())
 
 
 async def _make_namespace(core: Any) -> None:

@@ -6,17 +6,9 @@ import time
 import pytest
 from metaflow_airflow.pods.life import Limits
 
-from .real import sites, until
+from .real import on_cluster, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
-
-
-def on_cluster(kubeconfig, scenario, count=1):
-    async def main():
-        async with sites(kubeconfig, count) as made:
-            await scenario(*made)
-
-    asyncio.run(main())
 
 
 def texts(site):

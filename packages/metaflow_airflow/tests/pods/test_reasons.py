@@ -86,7 +86,32 @@ def test_out_of_memory_names_the_limit():
     found = ending(ended(137, reason="OOMKilled"), [], [])
 
     assert found.kind == "out-of-memory"
-    assert "64M" in found.sentence
+    assert found.sentence == "pod flow-a-1 ran out of its memory of 64M"
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ('{"memory": 63800000}', "OOMKilled"),
+        (StepResult(ok=False, exit_code=137, killed_by=9, error="out of memory: it used …",
+                    memory=63_800_000).to_json(), "Error"),
+    ],
+)  # fmt: skip
+def test_out_of_memory_says_what_was_used_last(message, reason):
+    found = ending(ended(137, reason=reason, message=message), [], [])
+
+    assert found.kind == "out-of-memory"
+    assert found.sentence == "pod flow-a-1 ran out of its memory of 64M; it had used 64 MB"
+    assert found.retry
+
+
+def test_a_pod_that_does_not_go_has_lost_its_node():
+    found = reasons.lost(pod("Running", state={"running": {}}), 95.2)
+
+    assert found.kind == "node-gone"
+    assert found.retry
+    assert "lost its node lab" in found.sentence
+    assert "95 s after" in found.sentence
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from metaflow_airflow.runtime.failures import LaunchError, Stop, UnavailableErro
 from metaflow_airflow.runtime.judge import judge, launch_failure, stopped
 from metaflow_airflow.runtime.lines import LineSplitter
 from metaflow_airflow.runtime.logs import LogFile
+from metaflow_airflow.runtime.memory import Memory
 from metaflow_airflow.runtime.supervise import Ending
 
 TEXT = "one\n\ntwo ünï\r\n  three\twith tab\n[MFLOG|0|x] not ours\nlast without end"
@@ -162,6 +163,18 @@ def test_how_a_step_ended(ending: Ending, stderr: str, reason: str, code: int) -
     result = judge(ending, "", stderr, 30.0)
     assert not result.ok
     assert (result.reason, result.exit_code) == (reason, code)
+
+
+def test_a_step_killed_for_its_memory_says_what_it_used() -> None:
+    before, after = Memory(40_000_000, 64_000_000, 1), Memory(63_800_000, 64_000_000, 2)
+
+    killed = judge(Ending(-9), "", "", None, (before, after))
+    its_child = judge(Ending(1), "", TRACEBACK, None, (before, after))
+    by_somebody = judge(Ending(-9), "", "", None, (after, after))
+
+    assert killed.reason == "killed by SIGKILL: out of memory: it used 64 MB of 64 MB"
+    assert killed.memory == its_child.memory == 63_800_000
+    assert by_somebody.memory is None
 
 
 def test_how_a_launch_ended() -> None:

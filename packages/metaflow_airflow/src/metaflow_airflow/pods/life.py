@@ -33,12 +33,15 @@ class Limits:
         seconds: until the pod is deleted, from its creation on; None for no deadline.
         pending: seconds until a pod without room is given up.
         unreachable: seconds without an answer of the API server until the step is given up.
+        leaving: seconds beyond its grace period in which a deleted pod must go; its node is taken
+            for lost then.
     """
 
     run_pods: int | None = None
     seconds: float | None = None
     pending: float = 600.0
     unreachable: float = 900.0
+    leaving: float = 60.0
 
 
 class PodLife:
@@ -70,6 +73,7 @@ class PodLife:
         self._still_wanted = still_wanted
         self._uid: str | None = None
         self._told_unreachable = False
+        self._leaving: dict[str, float] = {}  # when each pod was first seen to be deleted
 
     async def run(self) -> Ending | None:
         """Follow the pod to its end; None when Airflow no longer waits for it.
@@ -115,7 +119,7 @@ class PodLife:
                 if pod["metadata"]["labels"].get(TASK_INSTANCE_LABEL) == mine
                 and pod["metadata"]["name"] != self._identity.name
             ]
-            if not any(not is_over(pod) for pod in others):
+            if all(is_over(pod) or self._overstayed(pod) is not None for pod in others):
                 return
             for pod in others:
                 metadata = pod["metadata"]
@@ -167,11 +171,24 @@ class PodLife:
                 ending = reasons.stuck(
                     pod, events, pending_seconds=seconds, limit=self._limits.pending
                 )
+            overstayed = self._overstayed(pod)
+            if ending is None and overstayed is not None and not has_ended(pod):
+                ending = reasons.lost(pod, overstayed)
             if ending is not None:
                 return ending
             if self._limits.seconds is not None and seconds > self._limits.seconds:
                 return reasons.overdue(pod, self._limits.seconds)
         return self._unreachable_for_long()
+
+    def _overstayed(self, pod: dict[str, Any]) -> float | None:
+        """Seconds since a deleted pod was to go; None while it may still."""
+        metadata = pod["metadata"]
+        if "deletionTimestamp" not in metadata or self._hub.watch.problem is not None:
+            return None
+        since = self._leaving.setdefault(metadata["uid"], time.monotonic())
+        seconds = time.monotonic() - since
+        grace = metadata.get("deletionGracePeriodSeconds", 0) + self._limits.leaving
+        return seconds if seconds > grace else None
 
     def _unreachable_for_long(self) -> Ending | None:
         problem = self._hub.watch.problem

@@ -8,7 +8,7 @@ Pods and events are the API's own JSON. The one place that decides about retries
 | its exit code 202 (wants none), 78 (a setting)  | exit          | no              |
 | killed for its memory                           | out-of-memory | yes             |
 | evicted: the node ran short of something        | evicted       | yes             |
-| the node is gone                                | node-gone     | yes             |
+| the node is gone, or does not answer            | node-gone     | yes             |
 | deleted by somebody                             | deleted       | yes             |
 | longer than @timeout                            | deadline      | yes             |
 | no room in the cluster                          | no-room       | yes             |
@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaflow_airflow.runtime.failures import MISCONFIGURED
+from metaflow_airflow.runtime.memory import megabytes, recorded
 from metaflow_airflow.runtime.task import StepResult, TaskFormatError, signal_name
 
 _NO_RETRY_EXITS = (202, MISCONFIGURED)
@@ -130,6 +131,15 @@ def vanished(pod: Mapping[str, Any]) -> Ending:
     return Ending("deleted", f"pod {pod['metadata']['name']} was deleted by somebody")
 
 
+def lost(pod: Mapping[str, Any], seconds: float) -> Ending:
+    """A pod that was to go `seconds` ago, its grace period included, and did not.
+
+    Only its node can end its container: nobody there does.
+    """
+    why = _disrupted(pod) or "nothing on it has ended the pod"
+    return _node_gone(pod, f"{why} ({seconds:.0f} s after the pod was to go)")
+
+
 def unreachable(pod_name: str, why: str) -> Ending:
     """The API server did not answer for longer than is waited."""
     return Ending(
@@ -154,7 +164,9 @@ def _failure(
     if terminated.get("reason") == "OOMKilled" or (result and _looks_killed_for_memory(result)):
         limit = _memory_limit(pod)
         of = f" of {limit}" if limit else " (it has no limit of its own: the node's)"
-        return Ending("out-of-memory", f"pod {name} ran out of its memory{of}", result=result)
+        used = recorded(str(terminated.get("message") or ""))
+        last = f"; it had used {megabytes(used)}" if used else ""
+        return Ending("out-of-memory", f"pod {name} ran out of its memory{of}{last}", result=result)
     if _disrupted(pod):
         return _node_gone(pod, _disrupted(pod))
     if pod["metadata"].get("deletionTimestamp") and code in (_OOM_EXIT, 143):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 from .errorline import error_line
 from .failures import BROKEN, LaunchError, Stop
+from .memory import Memory
 from .supervise import Ending
 from .task import StepResult, signal_name
 
@@ -15,11 +17,18 @@ TIMED_OUT = 124
 _TIMEOUT = "@timeout:"
 
 
-def judge(ending: Ending, stdout: str, stderr: str, timeout: float | None) -> StepResult:
+def judge(
+    ending: Ending,
+    stdout: str,
+    stderr: str,
+    timeout: float | None,
+    memory: tuple[Memory | None, Memory | None] = (None, None),
+) -> StepResult:
     """The result of a child.
 
     Args:
         stdout, stderr: the ends of what it wrote.
+        memory: of its container, before it began and after its end.
     """
     line = error_line(stderr) or error_line(stdout)
     if ending.worker_died:
@@ -29,6 +38,10 @@ def judge(ending: Ending, stdout: str, stderr: str, timeout: float | None) -> St
         return StepResult(ok=False, exit_code=TIMED_OUT, error=error, timed_out=True)
     if ending.asked is not None:
         return _killed(ending.asked, f"asked to end by {signal_name(ending.asked)}")
+    before, after = memory
+    if ending.status and before and after and after.kills > before.kills:
+        killed = _killed(signal.SIGKILL, f"out of memory: it used {after}")
+        return replace(killed, memory=after.most)
     if ending.status == -signal.SIGKILL:
         return _killed(signal.SIGKILL, "not by its launcher: out of memory?")
     if ending.status < 0:

@@ -21,6 +21,7 @@ from .guard import TOKEN_VARIABLE, Guard, end_strays
 from .hooks import call_hook
 from .host import TaskLock, host_directory
 from .judge import broken, judge, launch_failure, stopped
+from .memory import MemoryRecord, read_memory
 from .prepare import Prepared, Work, prepare
 from .process import UPLOAD_GRACE
 from .signals import Lifeline, Signals
@@ -105,6 +106,7 @@ class Launch:
             self._grace,
             self._say,
             lambda: end_strays(token, spare=(os.getpid(), guard.pid)),
+            look=MemoryRecord(self._result).update,
         )
         return _Children(self, prepared, supervisor, guard).run()
 
@@ -234,6 +236,7 @@ class _Children:
         return str(path)
 
     def _run_child(self, program: Program, *, step: bool = False) -> StepResult | Program:
+        memory = read_memory()
         pid, streams = self._launch.fork(self._prepared.work)
         if pid == 0:
             return program
@@ -247,7 +250,7 @@ class _Children:
         if step and ending.asked == signal.SIGTERM:
             self._prepared.store.mark_ended()
         stdout, stderr = streams
-        return judge(ending, stdout.log.tail, stderr.log.tail, timeout)
+        return judge(ending, stdout.log.tail, stderr.log.tail, timeout, (memory, read_memory()))
 
     def _with_report(self, result: StepResult) -> StepResult:
         """Add what @airflow_internal reported."""

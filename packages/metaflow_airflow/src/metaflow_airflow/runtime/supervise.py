@@ -63,6 +63,7 @@ class Supervisor:
         grace: seconds between asking the child to end and killing it.
         say: writes a line of the launcher's own into the step's log.
         end_strays: kills what left the child's group.
+        look: called about once a second.
     """
 
     signals: Signals
@@ -70,6 +71,7 @@ class Supervisor:
     grace: float
     say: Callable[[str], None]
     end_strays: Callable[[], int]
+    look: Callable[[], None] = lambda: None
 
     def follow(
         self, pid: int, streams: tuple[Stream, Stream], deadline: float | None = None
@@ -101,6 +103,7 @@ class _Watched:
         self._owner, self._pid, self._streams = owner, pid, streams
         self._deadline = deadline
         self._kill_at: float | None = None
+        self._look_at = 0.0
         self.asked: int | None = None
         self.worker_died = self.timed_out = False
 
@@ -116,6 +119,9 @@ class _Watched:
             self._owner.say("the Airflow worker died: ending the step")
             end_group(self._pid)
         now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + _TICK
+            self._owner.look()
         if self._deadline is not None and now > self._deadline and not self.timed_out:
             self.timed_out = True
             self._owner.say("the step ran past its deadline: ending it")

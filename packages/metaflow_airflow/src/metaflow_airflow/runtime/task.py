@@ -151,6 +151,7 @@ class StepResult:
         timed_out: by @timeout or by the launcher's own deadline.
         killed_by: number of the signal that ended the step.
         copied: Unix time at which the task began that this one became a copy of.
+        memory: bytes that its container had used at most when it was killed for them.
     """
 
     ok: bool
@@ -161,6 +162,7 @@ class StepResult:
     timed_out: bool = False
     killed_by: int | None = None
     copied: float | None = None
+    memory: int | None = None
 
     @property
     def reason(self) -> str:
@@ -176,9 +178,10 @@ class StepResult:
 
     def to_json(self, at_most: int | None = None) -> str:
         """As JSON text; the error is cut where it would take more bytes than `at_most`."""
-        values = asdict(self)
+        # What is not said leaves room, and is not unknown to an older reader.
+        values = {key: value for key, value in asdict(self).items() if value is not None}
         text = json.dumps(values)
-        while at_most is not None and len(text) > at_most and values["error"]:
+        while at_most is not None and len(text) > at_most and values.get("error"):
             keep = len(values["error"]) - max(1, (len(text) - at_most) // 6)
             values["error"] = values["error"][:keep]
             text = json.dumps(values)
