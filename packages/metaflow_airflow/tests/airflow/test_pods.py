@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from . import in_pods
 from .conftest import FLOWS
+from .test_clearing import clear
 from .test_shapes import CASES
 
 pytestmark = [pytest.mark.stack, pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -143,8 +146,13 @@ def test_a_step_that_wants_no_retry_gets_none(pods, stack, kubeconfig):
 
 
 def kill(stack, server):
-    pid = stack.status()["servers"][server]["pid"]
-    victims = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    kill_all(psutil.Process(stack.status()["servers"][server]["pid"]))
+
+
+def kill_all(root):
+    if not root.is_running():
+        return
+    victims = [root, *root.children(recursive=True)]
     for process in victims:
         if process.is_running():
             process.send_signal(signal.SIGKILL)
@@ -162,6 +170,65 @@ def test_a_killed_server_neither_loses_the_step_nor_runs_it_twice(
 
     pods.wait("Marked", run_id)
     assert marks(stack, metaflow_run) == ["0"]
+    no_pod_left(kubeconfig)
+
+
+@pytest.fixture
+def second_triggerer(pods, stack, tmp_path):
+    """Another triggerer of the same Airflow, with the first one's environment."""
+    first = psutil.Process(stack.status()["servers"]["triggerer"]["pid"])
+    with (tmp_path / "triggerer.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "airflow", "triggerer", "--skip-serve-logs"],
+            env=first.environ(), stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    alive = {"job_type": "TriggererJob", "is_alive": "true"}
+    until(lambda: pods.client._get("jobs", alive)["total_entries"] == 2, "the second triggerer")
+    try:
+        yield psutil.Process(process.pid)
+    finally:
+        kill_all(psutil.Process(process.pid))
+
+
+def test_both_of_two_triggerers_are_killed_and_the_step_runs_once(
+    pods, stack, kubeconfig, second_triggerer, working
+):
+    run_id, metaflow_run = working
+
+    kill_all(second_triggerer)
+    kill(stack, "triggerer")
+    stack.up()
+
+    pods.wait("Marked", run_id)
+    assert marks(stack, metaflow_run) == ["0"]
+    no_pod_left(kubeconfig)
+
+
+def test_a_running_step_that_is_cleared_ends_its_pod_and_runs_anew(
+    pods, stack, kubeconfig, working
+):
+    run_id, metaflow_run = working
+    (first,) = in_pods.pods(kubeconfig)
+
+    clear(pods, run_id, "work", dag_id="Marked")
+
+    until(lambda: marks(stack, metaflow_run) == ["0", "1"], "the second attempt")
+    assert first.metadata.name not in [pod.metadata.name for pod in in_pods.pods(kubeconfig)]
+    pods.wait("Marked", run_id)
+    no_pod_left(kubeconfig)
+
+
+def test_a_step_past_its_timeout_ends_by_itself_and_may_be_caught(pods, kubeconfig):
+    dag_id = export(pods, "overdue")
+    caught = pods.start(dag_id, {"how": "caught"})
+    late = pods.start(dag_id, {"how": "late"})
+
+    artifacts = pods.artifacts(f"{dag_id}/{pods.wait(dag_id, caught)}")
+    pods.wait(dag_id, late, expect="failed")
+
+    assert "timed out after 1 seconds" in artifacts["slow"]["overdue"]
+    path = f"dags/{dag_id}/dagRuns/{late}/taskInstances/late/logs/1"
+    assert "timed out" in json.dumps(pods.client._get(path, {"full_content": "true"}))
     no_pod_left(kubeconfig)
 
 
