@@ -46,18 +46,19 @@ def _row(stack: Stack, file: str, dag_id: str, title: str, size: int | None) -> 
     environment = stack.environment()
     path = FLOWS / f"{file}.py"
     options = [f"--size={size}"] if size else []
-    bare = _timed([str(path), "run", f"--max-num-splits={size or 100}", *options], environment)
-    _timed([str(path), "airflow", "create"], environment)
+    bare = timed([str(path), "run", f"--max-num-splits={size or 100}", *options], environment)
+    timed([str(path), "airflow", "create"], environment)
     client = AirflowClient(stack.airflow_url, *stack.airflow_login)
     client.set_paused(dag_id, False)
-    with _Memory(stack) as memory:
-        seconds = _on_airflow(client, dag_id, {"size": size} if size else {})
+    with Memory(stack) as memory:
+        seconds = on_airflow(client, dag_id, {"size": size} if size else {})
     line = f"{title:<24}{bare:>8.1f}{seconds:>11.1f}{seconds / bare:>7.2f}"
     each = f"{bare / size:>12.3f}{seconds / size:>16.3f}" if size else f"{'':>28}"
     print(f"{line}{each}{memory.most / 2**20:>7.0f}", flush=True)
 
 
-def _timed(arguments: list[str], environment: Mapping[str, str]) -> float:
+def timed(arguments: list[str], environment: Mapping[str, str]) -> float:
+    """Seconds of a flow's command."""
     began = time.monotonic()
     command = [sys.executable, arguments[0], "--no-pylint", "--quiet", *arguments[1:]]
     done = subprocess.run(command, env=dict(environment), capture_output=True, text=True)
@@ -66,7 +67,8 @@ def _timed(arguments: list[str], environment: Mapping[str, str]) -> float:
     return time.monotonic() - began
 
 
-def _on_airflow(client: AirflowClient, dag_id: str, conf: Mapping[str, object]) -> float:
+def on_airflow(client: AirflowClient, dag_id: str, conf: Mapping[str, object]) -> float:
+    """Seconds from the trigger to the end of a run."""
     run_id = new_dag_run_id()
     began = time.monotonic()
     client.trigger(dag_id, run_id, conf)
@@ -79,7 +81,7 @@ def _on_airflow(client: AirflowClient, dag_id: str, conf: Mapping[str, object]) 
     return time.monotonic() - began
 
 
-class _Memory:
+class Memory:
     """The most that the stack's processes held at once, beyond what they held at the start."""
 
     def __init__(self, stack: Stack) -> None:
@@ -90,7 +92,7 @@ class _Memory:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> _Memory:
+    def __enter__(self) -> Memory:
         self._thread.start()
         return self
 

@@ -1,12 +1,21 @@
 """Steps as pods: who waits for them, beside `flow.py run` on this machine without pods.
 
     KUBECONFIG=… METAFLOW_AIRFLOW_TEST_SERVICE_URL=http://127.0.0.1:8080 \
-        uv run --all-packages benchmarks/pods.py [--image platform/pod:local] [foreach size …]
+        uv run --all-packages benchmarks/pods.py [--image platform/pod:local] [--most 50] [row …]
 
-For each flow: wall time of `flow.py run` (processes), of the same flow in pods that the triggerer
-follows, and in pods that workers wait for (KubernetesPodOperator); memory is what Airflow's
-processes hold at most beyond an idle stack (PSS). Pods ask for a quarter core. Needs what the
-cluster tests need: a cluster whose node is this machine, the image in it, a metadata service.
+One row a flow: three (three trivial steps), 50 (a foreach of trivial items), 300, wait (a foreach
+of 50 whose items wait 2 s). Each row in one run, one way after the other:
+
+- run: `flow.py run`, processes on this machine, no pods;
+- triggerer: the same flow in pods that the triggerer follows;
+- worker: the same flow in pods that workers wait for (`--pods-on worker`, KubernetesPodOperator);
+- deferrable: a hand-written DAG of as many KubernetesPodOperators in deferrable mode, whose pods do
+  less: they import metaflow, and wait where the flow's items do.
+
+Ways other than the triggerer are left out for a foreach of more than --most items. Pods ask for a
+quarter core. MiB: what Airflow's processes, S3 and database hold at most beyond an idle stack
+(PSS). CPU: of all containers of a pod, on average. Needs a cluster whose node is this machine, the
+image in it, a metadata service.
 """
 
 from __future__ import annotations
@@ -15,24 +24,95 @@ import argparse
 import os
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from beside_run import FLOWS, _Memory, _on_airflow, _timed
+from beside_run import FLOWS, Memory, on_airflow, timed
 from embedded.stack import Stack
-from metaflow_airflow.deploy.rest import AirflowClient
+from metaflow_airflow.deploy.rest import AirflowClient, NotFoundError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "packages/metaflow_airflow/tests/airflow"))
 import in_pods
 
-SIZES = (50, 300)
-WAYS = ("triggerer", "worker")
+BY_HAND = """
+import time
+
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk import DAG, Param, task
+from kubernetes.client import V1ResourceRequirements
+
+POD = {{
+    "namespace": "{namespace}",
+    "image": "{image}",
+    "image_pull_policy": "IfNotPresent",
+    "cmds": ["python", "-c"],
+    "container_resources": V1ResourceRequirements(requests={{"cpu": "250m", "memory": "400M"}}),
+    "deferrable": True,
+    "retries": 0,
+}}
+WORK = ["import metaflow"]
+
+with DAG("by_hand_chain", schedule=None, is_paused_upon_creation=False) as chain:
+    first, second, third = (
+        KubernetesPodOperator(task_id=f"step_{{n}}", arguments=WORK, **POD) for n in (1, 2, 3)
+    )
+    first >> second >> third
+
+with DAG(
+    "by_hand_fan", schedule=None, is_paused_upon_creation=False, max_active_tasks=100,
+    params={{"size": Param(50, type="integer"), "seconds": Param(0, type="number")}},
+) as fan:
+
+    @task
+    def items(params=None):
+        work = f"import metaflow, time; time.sleep({{params['seconds']}})"
+        return [[work] for _ in range(params["size"])]
+
+    start = KubernetesPodOperator(task_id="start", arguments=WORK, **POD)
+    made = items()
+    each = KubernetesPodOperator.partial(task_id="item", **POD).expand(arguments=made)
+    join = KubernetesPodOperator(task_id="join", arguments=WORK, **POD)
+    start >> made
+    each >> join >> KubernetesPodOperator(task_id="end", arguments=WORK, **POD)
+"""
+_WITHIN = 180  # seconds for Airflow to read a file
+
+
+@dataclass(frozen=True)
+class Row:
+    """A flow with its parameters, and the hand-written DAG of the same shape."""
+
+    title: str
+    file: str
+    dag_id: str
+    by_hand: str
+    conf: Mapping[str, float]
+
+    @property
+    def size(self) -> int:
+        """How many items its foreach has."""
+        return int(self.conf.get("size", 1))
+
+
+ROWS = {
+    "three": Row("3 trivial steps", "three_trivial", "ThreeTrivial", "by_hand_chain", {}),
+    "50": Row("foreach of 50", "fan", "Fan", "by_hand_fan", {"size": 50}),
+    "300": Row("foreach of 300", "fan", "Fan", "by_hand_fan", {"size": 300}),
+    "wait": Row("50 that wait 2 s", "fan", "Fan", "by_hand_fan", {"size": 50, "seconds": 2.0}),
+}
 
 
 def main() -> None:
     """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--image", default="platform/pod:local")
-    parser.add_argument("sizes", nargs="*", type=int, default=SIZES)
+    parser.add_argument("--most", type=int, default=50)
+    parser.add_argument("rows", nargs="*", default=list(ROWS), metavar="row")
     options = parser.parse_args()
     kubeconfig, service = os.environ["KUBECONFIG"], in_pods.service_url()
     if not service:
@@ -42,42 +122,121 @@ def main() -> None:
         stack.up()
         try:
             with in_pods.way_to_cluster(stack, kubeconfig, service, options.image) as settings:
-                _table(stack, settings, tuple(options.sizes))
+                by_hand = stack.dags_folder / "by_hand.py"
+                by_hand.write_text(BY_HAND.format(namespace=in_pods.NAMESPACE, image=options.image))
+                client = AirflowClient(stack.airflow_url, *stack.airflow_login)
+                until(lambda: has(client, "by_hand_fan"), "the hand-written DAG")
+                table = Table(stack, client, settings, options.most)
+                table.head()
+                for name in options.rows:
+                    table.row(ROWS[name])
         finally:
             stack.down()
 
 
-def _table(stack: Stack, settings: dict[str, str], sizes: tuple[int, ...]) -> None:
-    print(f"{'flow':<20}{'run s':>8}", end="")
-    for way in WAYS:
-        print(f"{way + ' s':>14}{'ratio':>7}{'MiB':>7}", end="")
-    print(flush=True)
-    _row(stack, settings, "three_trivial", "ThreeTrivial", "3 trivial steps", None)
-    for size in sizes:
-        _row(stack, settings, "fan", "Fan", f"foreach of {size}", size)
+class Table:
+    """Runs each flow in each way and prints what it took."""
+
+    def __init__(
+        self, stack: Stack, client: AirflowClient, settings: Mapping[str, str], most: int
+    ) -> None:
+        self._stack, self._client, self._settings, self._most = stack, client, settings, most
+
+    def head(self) -> None:
+        """The columns."""
+        print(f"{'flow':<18}{'run s':>8}", end="")
+        for way in ("triggerer", "worker", "deferrable"):
+            print(f"{way + ' s':>14}{'ratio':>7}{'MiB':>6}{'CPU s':>7}", end="")
+        print(flush=True)
+
+    def row(self, row: Row) -> None:
+        """One flow; ratio is to the triggerer's way (there: to `run`)."""
+        path = FLOWS / f"{row.file}.py"
+        given = [f"--{name}={value:g}" for name, value in row.conf.items()]
+        splits = f"--max-num-splits={max(100, row.size)}"
+        bare = timed([str(path), "run", splits, *given], self._stack.environment())
+        print(f"{row.title:<18}{bare:>8.1f}", end="", flush=True)
+        ways = ["triggerer", "worker"] if row.size <= self._most else ["triggerer"]
+        seconds = []
+        for way in ways:
+            timed(
+                [str(path), "--with", "kubernetes", "airflow", "create", "--pods-on", way],
+                {**self._stack.environment(), **self._settings},
+            )
+            self._client.set_paused(row.dag_id, False)
+            seconds.append(self._measure(row.dag_id, row.conf, seconds[0] if seconds else bare))
+        if len(ways) > 1:
+            self._measure(row.by_hand, row.conf, seconds[0])
+        print(flush=True)
+
+    def _measure(self, dag_id: str, conf: Mapping[str, float], beside: float) -> float:
+        with Memory(self._stack) as memory, PodCpu() as cpu:
+            seconds = on_airflow(self._client, dag_id, conf)
+        until(lambda: not in_pods.pods(os.environ["KUBECONFIG"]), "the end of all pods")
+        print(f"{seconds:>14.1f}{seconds / beside:>7.2f}{memory.most / 2**20:>6.0f}", end="")
+        print(f"{cpu.mean:>7.2f}", end="", flush=True)
+        return seconds
 
 
-def _row(
-    stack: Stack, settings: dict[str, str], file: str, dag_id: str, title: str, size: int | None
-) -> None:
-    path = FLOWS / f"{file}.py"
-    given = [f"--size={size}"] if size else []
-    bare = _timed(
-        [str(path), "run", f"--max-num-splits={size or 100}", *given], stack.environment()
-    )
-    print(f"{title:<20}{bare:>8.1f}", end="", flush=True)
-    client = AirflowClient(stack.airflow_url, *stack.airflow_login)
-    for way in WAYS:
-        _timed(
-            [str(path), "--with", "kubernetes", "airflow", "create", "--pods-on", way],
-            {**stack.environment(), **settings},
-        )
-        client.set_paused(dag_id, False)
-        with _Memory(stack) as memory:
-            seconds = _on_airflow(client, dag_id, {"size": size} if size else {})
-        print(f"{seconds:>14.1f}{seconds / bare:>7.2f}{memory.most / 2**20:>7.0f}", end="")
-        print(end="", flush=True)
-    print(flush=True)
+class PodCpu:
+    """CPU seconds of each pod on this node, from its control group, which goes with the pod."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Path, float] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    @property
+    def mean(self) -> float:
+        """Of a pod."""
+        return sum(self._seen.values()) / len(self._seen) if self._seen else 0.0
+
+    def __enter__(self) -> PodCpu:
+        self._before = set(self._groups())
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.05):
+            for group in self._groups():
+                if group not in self._before:
+                    self._seen[group] = max(self._seen.get(group, 0.0), _cpu(group))
+
+    def _groups(self) -> list[Path]:
+        root = Path("/sys/fs/cgroup")
+        first = root / "cpuacct" if (root / "cpuacct").is_dir() else root
+        return [path for path in first.glob("kubepods*/*/pod*") if path.is_dir()]
+
+
+def _cpu(group: Path) -> float:
+    try:
+        if (group / "cpuacct.usage").exists():
+            return int((group / "cpuacct.usage").read_text()) / 1e9
+        return int((group / "cpu.stat").read_text().split()[1]) / 1e6
+    except (OSError, ValueError, IndexError):
+        return 0.0  # gone meanwhile
+
+
+def has(client: AirflowClient, dag_id: str) -> bool:
+    """Whether Airflow has read the DAG."""
+    try:
+        client.dag(dag_id)
+    except NotFoundError:
+        return False
+    return True
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for a condition; end the benchmark when it does not come."""
+    deadline = time.monotonic() + _WITHIN
+    while not condition():
+        if time.monotonic() > deadline:
+            sys.exit(f"{what} did not come within {_WITHIN} s")
+        time.sleep(0.5)
 
 
 if __name__ == "__main__":

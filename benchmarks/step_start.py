@@ -18,9 +18,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "packages" / "metaflow_airflow" / "tests"))
-from runtime.s3_server import s3_server  # type: ignore[import-not-found]
-from runtime.support import CODE_METADATA, FLOWS, LauncherRun, Platform  # type: ignore[import-not-found]
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "packages/metaflow_airflow/tests")]
+from runtime.support import CODE_METADATA, FLOWS, LauncherRun, Platform  # noqa: E402
+from s3_server import running_in  # noqa: E402
 
 UPSTREAM = """
 import sys
@@ -40,7 +41,7 @@ def main(repeats: int) -> None:
     """Print one table."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        s3_server(Path(tempfile.mkdtemp(dir=folder))) as server,
+        running_in(Path(tempfile.mkdtemp(dir=folder))) as server,
     ):
         platform = Platform(server, Path(folder))
         run = LauncherRun(platform, "TroubleFlow", "trouble.py")

@@ -1,5 +1,7 @@
 # ruff: noqa: D102 - the names say it
-"""A foreach over trivial items."""
+"""A foreach over items that do nothing, or wait."""
+
+import time
 
 from metaflow import FlowSpec, Parameter, step
 
@@ -8,6 +10,7 @@ class Fan(FlowSpec):
     """start -> item (foreach) -> join -> end."""
 
     size = Parameter("size", default=50)
+    seconds = Parameter("seconds", default=0.0, help="how long an item waits")
 
     @step
     def start(self):
@@ -16,6 +19,7 @@ class Fan(FlowSpec):
 
     @step
     def item(self):
+        time.sleep(self.seconds)
         self.square = self.input**2
         self.next(self.join)
 

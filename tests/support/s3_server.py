@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,13 @@ class S3Server:
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A server that ends with the session."""
-    directory = tmp_path_factory.mktemp("s3")
+    with running_in(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@contextmanager
+def running_in(directory: Path) -> Iterator[S3Server]:
+    """A server that keeps its data in an empty folder."""
     access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
     identity = {
         "name": "tests",
