@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,16 @@ def test_airflow_itself_knows_every_option_and_reads_the_value_given(
     for name in names:
         section, option = name.upper().split(".")
         assert told["values"][name] == environment[f"AIRFLOW__{section}__{option}"]
+
+
+def test_a_scheduler_takes_itself_for_dead_only_after_the_silence_that_is_given(
+    settings: AirflowSettings,
+) -> None:
+    option = "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD"
+
+    assert airflow_environment(settings)[option] == "60"
+    patient = airflow_environment(replace(settings, scheduler_silence=600))
+    assert patient[option] == "600"
 
 
 def test_bundles_are_local_folders_by_name(settings: AirflowSettings) -> None:

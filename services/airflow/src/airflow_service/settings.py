@@ -35,6 +35,9 @@ class AirflowSettings:
     `log_port` a port that no log server listens on: all processes share `logs`, so log servers
     (which bind to every interface and cannot be told otherwise) are not started. `bundles` are
     folders or s3:// prefixes by name, the latter read with the connection `bundle_connection`.
+    `scheduler_silence` is how many seconds without a heartbeat mean that a scheduler is dead, and
+    its tasks start anew. A scheduler judges itself by it too: on a machine so busy that its own
+    heartbeat was 16 s late, 15 s made it restart its running tasks over and over.
     """
 
     home: Path
@@ -52,6 +55,7 @@ class AirflowSettings:
     admin: str = "admin"
     parallelism: int = 4
     triggerer_capacity: int = 200
+    scheduler_silence: int = 60
     # Airflow asks DNS for the machine's full name unless told otherwise, and shows it in logs.
     hostname_callable: str = "airflow_service.hostname.localhost"
 
@@ -95,7 +99,7 @@ def airflow_environment(settings: AirflowSettings) -> dict[str, str]:
             "expose_config": False,
         },
         "api_auth": {"jwt_secret": settings.secrets.jwt_secret},
-        "scheduler": _SCHEDULER,
+        "scheduler": _SCHEDULER | {"scheduler_health_check_threshold": settings.scheduler_silence},
         "workers": _WORKERS,
         "dag_processor": {
             **_DAG_PROCESSOR,
@@ -143,8 +147,7 @@ _SCHEDULER: dict[str, object] = {
     "scheduler_idle_sleep_time": 0.25,
     # Listens on every interface; /api/v2/monitor/health tells the same.
     "enable_health_check": False,
-    # After a scheduler died, the next one takes over its tasks within seconds, not minutes.
-    "scheduler_health_check_threshold": 15,
+    # How soon the tasks of a scheduler that is known to be dead are taken over.
     "orphaned_tasks_check_interval": 15,
     "task_instance_heartbeat_timeout": 60,
 }

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from embedded.errors import NotReadyError, StackError
 from embedded.ports import HOST
 
 PARENT = "airflow-parent"
+_SILENCE = timedelta(seconds=60)
 
 
 class Forked:
@@ -162,7 +163,9 @@ class AirflowServer(Server):
         part = health[self._health]
         beat = part.get(f"latest_{self._health}_heartbeat")
         with contextlib.suppress(TypeError):
-            if part["status"] == "healthy" and datetime.fromisoformat(beat) >= self._started:
+            if part["status"] == "healthy" and datetime.fromisoformat(beat) >= max(
+                self._started, datetime.now(UTC) - _SILENCE
+            ):
                 return
         raise NotReadyError(f"{part['status']}, last heartbeat {beat}")
 

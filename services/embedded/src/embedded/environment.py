@@ -95,6 +95,9 @@ def server_environment(
             passwords_file=home / "passwords.json",
             secrets=AirflowSecrets(**credentials["airflow_secrets"]),
             admin=credentials["airflow"]["username"],
+            # The supervisor writes off a dead scheduler itself (`prepare_database`): a silent one
+            # only has a busy machine.
+            scheduler_silence=600,
         )
     )
 
