@@ -19,11 +19,11 @@ from embedded.stack import Stack
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 
-def pipeline(state: Path, *more: str) -> subprocess.Popen[str]:
+def pipeline(state: Path, *more: str, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "embedded.cli", "pipeline", "--state", str(state), *more],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**os.environ, "COLUMNS": "200", **env},
     )  # fmt: skip
 
 
@@ -62,10 +62,17 @@ def test_a_dag_file_that_does_not_load_is_named_with_its_error(stack: Stack, bro
     assert "No module named 'no_such_module'" in str(caught.value)
 
 
-def test_an_interrupted_pipeline_stops_what_it_started(tmp_path: Path) -> None:
-    running = pipeline(tmp_path / "state", "--source", "generator", "--rows", "1000")
+def test_trips_are_made_up_aloud_and_ctrl_c_in_the_run_stops_what_was_started(
+    tmp_path: Path,
+) -> None:
+    nobody = "http://127.0.0.1:9/trip-data"
+    running = pipeline(tmp_path / "state", "--rows", "1000", TLC_TRIP_DATA_URL=nobody)
     assert running.stdout
-    next(line for line in iter(running.stdout.readline, "") if "s3 " in line)
+    lines = iter(running.stdout.readline, "")
+    said = next((line for line in lines if "GENERATED" in line), "nothing of the kind")
+    assert f"WARNING: TLC's site cannot be reached ({nobody}: " in said
+    assert "For real ones give a file, folder or URL as source." in said
+    next(line for line in lines if "month.fetch[0]" in line and "running" in line)
 
     running.send_signal(signal.SIGINT)
 

@@ -62,13 +62,27 @@ class AirflowApi:
 
     def log(self, task: Json) -> list[str]:
         """Return the lines of the log of a task instance's last try."""
+        return [line for part in self._log(task) for line in _log_lines(part)]
+
+    def warnings(self, task: Json, logger: str) -> list[str]:
+        """Return what code below `logger` warned of in the log of a task instance's last try."""
+        return [
+            str(part["event"])
+            for part in self._log(task)
+            if isinstance(part, dict)
+            and part.get("level") == "warning"
+            and str(part.get("logger")).startswith(logger)
+        ]
+
+    def _log(self, task: Json) -> list[Any]:
         path = (
             f"{_run(task['dag_id'], task['dag_run_id'])}/taskInstances/{_quoted(task['task_id'])}"
             f"/logs/{max(task['try_number'], 1)}"
         )
         query = {"map_index": task["map_index"], "full_content": True}
         answer = self._send("GET", path, params=query, headers={"Accept": "application/json"})
-        return [line for part in answer.json()["content"] for line in _log_lines(part)]
+        entries: list[Any] = answer.json()["content"]
+        return entries
 
     def _all(self, path: str, key: str) -> list[Json]:
         found: list[Json] = []

@@ -16,6 +16,8 @@ _LOG_LINES = 30
 _RETRY_LINES = 8
 _REVIVALS = 3
 _TRIGGER = "TriggerDagRunOperator"
+# The task that decides where trips come from, and whose warning it is when they are made up.
+_PLANNING, _PLANNER = "months", "data_engineering"
 _ENDED = ("success", "failed")
 _UNDER_WAY = ("queued", "running", "deferred", "up_for_retry", "up_for_reschedule", "restarting")
 
@@ -98,6 +100,9 @@ class Follower:
         news = self._note(key, f"{label:24} {_name(task):24} {state}{again}{took}")
         if news and state == "up_for_retry":
             self._say(self._failure(task, _RETRY_LINES))
+        if news and state == "success" and task["task_id"] == _PLANNING:
+            for warning in self._api.warnings(task, _PLANNER):
+                self._say(f"WARNING: {warning}")
 
     def _find_triggered(self, run: Run, task: Json) -> None:
         fields = task["rendered_fields"] or {}
