@@ -48,7 +48,7 @@ def outcome() -> Outcome:
             "predict": {
                 "run": "Predict/2", "rows": 52256, "uri": "s3://trip-data/p",
                 "drift": {
-                    "hour": {"psi": 0.0056551, "level": "stable", "ks": 0.019},
+                    "hour": {"psi": 0.0056551, "level": "stable", "ks": 0.019, "unseen": 7.27e-05},
                     "zone": {"psi": 0.25, "level": "large"},
                 },
                 "concept_drift": {
@@ -79,6 +79,15 @@ def test_the_tables_show_rows_by_reason_in_the_contracts_order(outcome: Outcome)
     assert {"s3://trip-data/a", "s3://trip-data/b"} <= set(lines)
 
 
+def test_made_up_trips_are_called_so(outcome: Outcome) -> None:
+    assert "Features of green trips" in rendered(outcome_tables(outcome))
+
+    for dataset in outcome.features:
+        dataset["source"] = "generator"
+
+    assert "Features of made-up green trips" in rendered(outcome_tables(outcome))
+
+
 def test_the_tables_show_the_model_beside_the_baseline(outcome: Outcome) -> None:
     lines = rendered(outcome_tables(outcome))
 
@@ -91,11 +100,11 @@ def test_the_tables_show_predictions_and_drift(outcome: Outcome) -> None:
     lines = rendered(outcome_tables(outcome))
 
     assert "predictions written 52,256" in lines
-    assert "rmse 5.86 5.35" in lines
-    assert "rmse ratio 0.913" in lines
-    assert "┃ feature ┃ PSI ┃ level ┃ KS ┃" in lines
-    assert "hour 0.00566 stable 0.019" in lines
-    assert "zone 0.25 large" in lines
+    assert "RMSE, minutes 5.86 5.35" in lines
+    assert "RMSE ratio 0.913" in lines
+    assert "┃ feature ┃ PSI ┃ level ┃ unseen ┃ KS ┃" in lines
+    assert "hour 0.006 stable 0.01% 0.019" in lines
+    assert "zone 0.250 large" in lines
     assert "s3://trip-data/p" in lines
 
 

@@ -22,6 +22,16 @@ _DRIFT = {
     "psi": "PSI", "level": "level", "unseen": "unseen", "ks": "KS", "jensen_shannon": "JS",
     "wasserstein": "W1",
 }  # fmt: skip
+_DRIFT_HELP = (
+    "PSI: population stability index, large above 0.25; unseen: share not in the training;",
+    "KS: Kolmogorov-Smirnov; JS: Jensen-Shannon; W1: Wasserstein, in the feature's unit",
+)
+_SHARES = {"unseen"}
+_CONCEPT = {
+    "rmse": "RMSE, minutes", "mae": "MAE, minutes", "bias": "bias, minutes", "rows": "trips",
+    "rmse_ratio": "RMSE ratio", "bias_shift": "shift of the bias, minutes",
+    "ks": "Kolmogorov-Smirnov of the errors", "wasserstein": "Wasserstein of the errors, minutes",
+}  # fmt: skip
 
 
 def outcome_tables(outcome: Outcome) -> RenderableType:
@@ -44,7 +54,8 @@ def _table(title: str, *columns: str) -> Table:
 
 def _rows(datasets: list[Json]) -> Table:
     cab = datasets[0]["cab"]
-    table = _table(f"Features of {cab} trips", "rows", *(d["month"] for d in datasets))
+    made_up = "made-up " if all(d["source"] == "generator" for d in datasets) else ""
+    table = _table(f"Features of {made_up}{cab} trips", "rows", *(d["month"] for d in datasets))
 
     def line(name: str, values: list[Any]) -> None:
         table.add_row(name, *(f"{v:,}" if isinstance(v, int) else str(v) for v in values))
@@ -83,7 +94,7 @@ def _predictions(predict: Json) -> Table:
     for name, value in concept.items():
         if not name.startswith(_THEN):
             before = _figure(then[name]) if name in then else ""
-            table.add_row(name.replace("_", " "), before, _figure(value))
+            table.add_row(_CONCEPT.get(name, name.replace("_", " ")), before, _figure(value))
     return _signed(table, predict["uri"], predict["run"])
 
 
@@ -93,13 +104,18 @@ def _drift(drift: Mapping[str, Json]) -> Table:
     figures = [name for name in _DRIFT if name in there]
     table = _table("Data drift", "feature", *(_DRIFT[name] for name in figures))
     for feature, found in drift.items():
-        table.add_row(feature, *(_figure(found[f]) if f in found else "" for f in figures))
-    return table
+        table.add_row(
+            feature,
+            *(_figure(found[f], share=f in _SHARES) if f in found else "" for f in figures),
+        )
+    return _signed(table, *_DRIFT_HELP)
 
 
-def _figure(value: Any) -> str:
+def _figure(value: Any, *, share: bool = False) -> str:
+    if share:
+        return f"{value:.2%}"
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
