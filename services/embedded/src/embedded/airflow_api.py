@@ -12,6 +12,8 @@ from embedded.errors import StackError
 
 Json = dict[str, Any]
 _PAGE = 100
+# What these say at level info is the same in every log, and hides the one line that matters.
+_CHATTER = ("task", "airflow.dag_processing.", "botocore.")
 
 
 class AirflowApi:
@@ -61,7 +63,7 @@ class AirflowApi:
         return None if answer.status_code == httpx.codes.NOT_FOUND else answer.json()["value"]
 
     def log(self, task: Json) -> list[str]:
-        """Return the lines of the log of a task instance's last try."""
+        """Return the lines of the log of a task instance's last try, without Airflow's own news."""
         return [line for part in self._log(task) for line in _log_lines(part)]
 
     def warnings(self, task: Json, logger: str) -> list[str]:
@@ -146,9 +148,16 @@ def _log_lines(part: Any) -> list[str]:
     if isinstance(part, str):
         return part.splitlines()
     event = str(part["event"])
-    if event.startswith("::"):
+    if event.startswith("::") or _is_chatter(part):
         return []  # marks of the user interface, and where it found the log
     lines = event.splitlines() or [""]
     for error in part.get("error_detail") or []:
         lines.append(f"{error.get('exc_type')}: {error.get('exc_value')}")
     return lines
+
+
+def _is_chatter(entry: Json) -> bool:
+    logger = str(entry.get("logger"))
+    return entry.get("level") == "info" and any(
+        logger.startswith(name) if name.endswith(".") else logger == name for name in _CHATTER
+    )
