@@ -185,3 +185,13 @@ def test_a_server_that_does_not_answer_is_worth_a_retry(
     _use(site.with_environment(AWS_ENDPOINT_URL="http://127.0.0.1:9"), monkeypatch)
     with pytest.raises(StorageUnavailableError, match=r"http://127\.0\.0\.1:9 does not answer"):
         dataset.resolve(f"{site.root}/features", "green", "2024-01")
+
+
+def test_months_that_are_made_up_are_known_where_the_data_team_says_so() -> None:
+    real: dataset.Manifest = {"month": "2023-12", "source": "tlc"}
+    unknown: dataset.Manifest = {"month": "2023-11"}
+    generated: dataset.Manifest = {"month": "2024-01", "source": "generator"}
+    split = dataset.Split(cab="green", train=[unknown, real], test=generated, held_out_from=None)
+
+    assert dataset.made_up(split) == ["2024-01"]
+    assert dataset.made_up({**split, "test": None}) == []

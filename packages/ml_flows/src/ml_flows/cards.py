@@ -33,7 +33,7 @@ def training(
             f"How long will a {split['cab']} taxi take? Learned from "
             f"**{dataset.train_period(split)}** ({metrics['rows_train']:,} trips), tested on "
             f"**{dataset.test_period(split)}** ({metrics['rows_test']:,} trips that neither model "
-            "had seen), from zones, time of day and weekday alone."
+            "had seen), from zones, time of day and weekday alone." + _made_up(split)
         ),
         Table(
             [
@@ -61,7 +61,7 @@ def training(
         Markdown("## What it looks at"),
         _image(charts.bars(importance, "growth of the RMSE when shuffled, minutes")),
         Markdown("## What it read"),
-        _datasets([*split["train"], *([split["test"]] if split["test"] else [])]),
+        _datasets(dataset.manifests(split)),
     ]
 
 
@@ -149,13 +149,27 @@ def _optional(figures: Mapping[str, Any], name: str, form: str) -> str:
     return form.format(figures[name]) if name in figures else ""
 
 
+def _made_up(split: Split) -> str:
+    months = " and ".join(dataset.made_up(split))
+    return (
+        f" **The trips of {months} are made up**, so this tells nothing about real ones."
+        if months
+        else ""
+    )
+
+
 def _datasets(manifests: list[Manifest]) -> Any:
     return Table(
         [
-            [each["month"], f"{each['rows']:,}", each["version"], Markdown(f"`{each['uri']}`")]
+            [
+                each["month"],
+                f"{each['rows']:,}",
+                str(each.get("source_uri", "")),
+                Markdown(f"`{each['uri']}`"),
+            ]
             for each in manifests
         ],
-        headers=["Month", "Trips", "Version", "Dataset"],
+        headers=["Month", "Trips", "Source", "Dataset"],
     )
 
 

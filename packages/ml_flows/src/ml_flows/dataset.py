@@ -131,6 +131,16 @@ def plan_split(root: str, cab: str, train_months: str, test_month: str) -> Split
     )
 
 
+def manifests(split: Split) -> list[Manifest]:
+    """All datasets of a training."""
+    return [*split["train"], *([split["test"]] if split["test"] else [])]
+
+
+def made_up(split: Split) -> list[str]:
+    """The months whose trips never happened: the data team's generator made them."""
+    return [each["month"] for each in manifests(split) if each.get("source") == "generator"]
+
+
 def train_period(split: Split) -> str:
     """Such as "2023-11, 2023-12 before 2023-12-25"."""
     months = ", ".join(str(manifest["month"]) for manifest in split["train"])
