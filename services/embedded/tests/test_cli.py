@@ -56,11 +56,23 @@ def test_a_fixed_port_in_use_is_told_before_anything_starts(state: Path) -> None
     assert list((state / "logs").iterdir()) == []
 
 
-def test_a_port_without_a_number_is_no_port(state: Path) -> None:
-    code, text = stack("up", "--port", "airflow", state=state)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["up", "--port", "airflow"], "'airflow' is not NAME=NUMBER"),
+        (["pipeline", "--month", "2024-1"], "'2024-1' is no month: YYYY-MM"),
+        (["pipeline", "--train-month", "2024-13"], "'2024-13' is no month: YYYY-MM"),
+        (["pipeline", "--rows", "0"], "'0' is not 1 or more"),
+    ],
+)
+def test_a_word_that_makes_no_sense_is_told_before_anything_starts(
+    state: Path, words: list[str], said: str
+) -> None:
+    code, text = stack(*words, state=state)
 
     assert code == 2
-    assert "'airflow' is not NAME=NUMBER" in text
+    assert said in text
+    assert not state.exists()
 
 
 def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path) -> None:
@@ -94,9 +106,12 @@ def test_an_interrupted_start_stops_everything(state: Path, number: signal.Signa
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert starting.stdout
-    next(line for line in iter(starting.stdout.readline, "") if "postgres" in line)
+    lines = iter(starting.stdout.readline, "")
+    next(line for line in lines if "postgres" in line)
 
     starting.send_signal(number)
+    next(line for line in lines if "stopping" in line)
+    starting.send_signal(number)  # of somebody impatient: it must not cut off the end
 
     text = starting.stdout.read()
     assert starting.wait(60) == 130, text

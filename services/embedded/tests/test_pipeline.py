@@ -32,7 +32,8 @@ def test_a_missing_source_fails_the_task_that_reads_it_with_the_end_of_its_log(
 ) -> None:
     started = time.monotonic()
 
-    running = pipeline(stack.state.root, "--source", f"{tmp_path}/none.parquet")
+    missing = os.path.relpath(tmp_path / "none.parquet")
+    running = pipeline(stack.state.root, "--source", missing)
     text, _ = running.communicate(timeout=600)
 
     assert running.returncode == 1
@@ -66,7 +67,7 @@ def test_trips_are_made_up_aloud_and_ctrl_c_in_the_run_stops_what_was_started(
     tmp_path: Path,
 ) -> None:
     nobody = "http://127.0.0.1:9/trip-data"
-    running = pipeline(tmp_path / "state", "--rows", "1000", TLC_TRIP_DATA_URL=nobody)
+    running = pipeline(tmp_path / "state", "--keep", "--rows", "1000", TLC_TRIP_DATA_URL=nobody)
     assert running.stdout
     lines = iter(running.stdout.readline, "")
     said = next((line for line in lines if "GENERATED" in line), "nothing of the kind")

@@ -61,6 +61,16 @@ def test_a_second_up_changes_nothing(stack: Stack) -> None:
     assert pids(stack) == before
 
 
+def test_a_port_is_not_changed_while_the_stack_is_up(stack: Stack) -> None:
+    port = stack.state.read()["ports"]["airflow"]
+
+    code, text = run(*command("up", stack.state.root, "--port", f"airflow={port + 1}"))
+
+    assert code == 1
+    assert f"is up with airflow on port {port}: `stack down` first" in text
+    assert run(*command("up", stack.state.root, "--port", f"airflow={port}"))[0] == 0
+
+
 def test_the_status_shows_servers_addresses_and_login(stack: Stack) -> None:
     code, text = run(*command("status", stack.state.root, "--json"))
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from embedded import logs
 from embedded import pipeline as work
+from embedded.arguments import count, month, port
 from embedded.compose import ComposeTarget
 from embedded.errors import StackError
 from embedded.export import FLOWS
@@ -26,14 +27,15 @@ from embedded.state import State
 from embedded.tables import outcome_tables, status_table
 
 _INTERRUPTED = 130
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # all as Ctrl-C: stop what was started
 _COMPOSE = "compose"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 when it did what it was asked."""
     options = _parser().parse_args(arguments)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # as Ctrl-C: stop what was started
+    for number in _ENDS:
+        signal.signal(number, _interrupt)
     console = Console(highlight=False, soft_wrap=True)
     try:
         return int(options.command(options, console))
@@ -132,6 +134,9 @@ def pipeline(options: argparse.Namespace, console: Console) -> int:
         outcome = work.run(stack, chosen, say)
         outcome.seconds = {"bring the stack up": started} | outcome.seconds
         console.print(outcome_tables(outcome))
+    except KeyboardInterrupt:
+        options.keep = False  # to look at its end, not at its middle
+        raise
     finally:
         if not was_up and not options.keep:
             stack.down()
@@ -141,10 +146,13 @@ def pipeline(options: argparse.Namespace, console: Console) -> int:
 
 def _source(options: argparse.Namespace) -> str:
     """Return the source with a relative path made absolute: Airflow runs elsewhere."""
-    path = Path(options.source)
-    if not options.source or not path.exists():
-        return str(options.source)
+    source = str(options.source)
+    if source in ("", "tlc", "generator") or "://" in source:
+        return source
+    path = Path(source)
     if options.target == _COMPOSE:
+        if not path.exists():
+            return source  # of the containers, perhaps
         raise StackError(
             f"{path} is on this machine, where containers do not see it: copy its files to "
             "s3://trip-data/source/ and give that as --source, or a URL"
@@ -222,12 +230,11 @@ def _own_command(stack: Stack | ComposeTarget) -> str:
     return start if default else f"STACK_STATE={stack.state.root} {start}"
 
 
-def _port(text: str) -> tuple[str, int]:
-    name, _, number = text.partition("=")
-    try:
-        return name, int(number)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER") from None
+def _interrupt(number: int, frame: object) -> None:
+    """Interrupt once: a second Ctrl-C would cut off what ends the processes."""
+    for each in _ENDS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -237,7 +244,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     starts = argparse.ArgumentParser(add_help=False)
     starts.add_argument(
-        "--port", action="append", type=_port, default=[], metavar="NAME=N",
+        "--port", action="append", type=port, default=[], metavar="NAME=N",
         help="fix the port of airflow, postgres or s3; free ones are taken otherwise",
     )  # fmt: skip
     where = argparse.ArgumentParser(add_help=False)
@@ -265,15 +272,18 @@ def _parser() -> argparse.ArgumentParser:
     verb("exec", execute, where).add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
     whole = verb("pipeline", pipeline, starts, where)
     whole.add_argument("--cab", choices=("green", "yellow"), default="green")
-    whole.add_argument("--month", default="2024-01", help="the month to predict")
     whole.add_argument(
-        "--train-month", action="append", default=[], help="repeatable; default: the month before"
+        "--month", type=month, default="2024-01", metavar="YYYY-MM", help="the month to predict"
     )
+    whole.add_argument(
+        "--train-month", type=month, action="append", default=[], metavar="YYYY-MM",
+        help="repeatable; default: the month before",
+    )  # fmt: skip
     whole.add_argument(
         "--source", default="",
         help="file, directory or URL in TLC's form, or `generator`; default: TLC's site",
     )  # fmt: skip
-    whole.add_argument("--rows", type=int, help="rows a month, from the generator")
+    whole.add_argument("--rows", type=count, help="rows a month, from the generator")
     whole.add_argument("--seed", type=int, help="seed of the generator")
     whole.add_argument("--keep", action="store_true", help="leave the stack up")
     whole.add_argument("--timeout", type=float, default=1800.0, help="seconds for the run")

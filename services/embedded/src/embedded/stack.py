@@ -171,6 +171,8 @@ class Stack:
             self._report("stack", "another command is at work on it: waiting")
         with self.state.lock("up", wait=_UP_WAIT):
             fresh = not self._join()
+            if not fresh:
+                self._check_ports(fixed_ports)
             begun = fresh or not self._is_whole()
             try:
                 if fresh:
@@ -240,6 +242,16 @@ class Stack:
                 raise StackError(f"the stack in {self.state.root} does not end: `stack down` first")
             time.sleep(_POLL)
         return False
+
+    def _check_ports(self, fixed: Mapping[str, int]) -> None:
+        """Refuse ports that a running stack cannot change to."""
+        ports = self.state.read()["ports"]
+        for name, port in fixed.items():
+            if ports.get(name) != port:
+                raise StackError(
+                    f"the stack in {self.state.root} is up with {name} on port {ports.get(name)}: "
+                    f"`stack down` first to change it to {port}"
+                )
 
     def _begin(self, fixed_ports: Mapping[str, int]) -> None:
         self._clear_leftovers()
