@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,19 @@ def stack_command(stack, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=800,
         env={**os.environ, "COLUMNS": "200"},
     )
+
+
+def kill_when(stack, lines, *moments: tuple[str, str]) -> list[str]:
+    """Read the lines; kill each server as soon as its moment's pattern is seen."""
+    waiting = list(moments)
+    seen = []
+    for line in lines:
+        seen.append(line)
+        if waiting and re.search(waiting[0][0], line):
+            server = waiting.pop(0)[1]
+            os.kill(stack.status()["servers"][server]["pid"], signal.SIGKILL)
+    assert not waiting, f"never came to {waiting}:\n{''.join(seen)}"
+    return seen
 
 
 def figures(output: str, label: str) -> list[float]:
@@ -74,3 +88,27 @@ def test_each_step_is_one_task_instance(stack, pipeline):
 
     steps = {"start", "baseline", "gradient_boosting", "evaluate", "end"}
     assert tasks == dict.fromkeys(steps, "success")
+
+
+def test_a_run_finishes_though_its_scheduler_and_its_s3_server_are_killed(stack):
+    running = subprocess.Popen(
+        [sys.executable, "-m", "embedded.cli", "pipeline", "--state", str(stack.state.root),
+         "--source", "generator", "--rows", "4000"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    assert running.stdout
+
+    seen = kill_when(
+        stack, iter(running.stdout.readline, ""),
+        (r"month\.publish\[\d\] +running", "s3"),
+        (r"TrainTripDurationFlow +gradient_boosting +running", "scheduler"),
+    )  # fmt: skip
+
+    text = "".join(seen)
+    assert running.wait(60) == 0, text
+    for name in ("s3", "scheduler"):
+        assert f"{name} ended: killed by SIGKILL" in text
+    assert text.count("starting it again; the run goes on") == 2
+    assert figures(text, "read")[-2:] == [4000, 4000]
+    assert figures(text, "predictions written") == figures(text, "kept")[-1:]
