@@ -6,6 +6,7 @@ them, in a directory of its own, and leaves no process behind.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,11 @@ from collections.abc import Iterator
 import pytest
 
 from embedded.stack import Stack
+
+
+def pytest_configure() -> None:
+    """Take SIGTERM (of `timeout`, of CI) as Ctrl-C: killed without it, pytest leaves the stack."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
