@@ -9,6 +9,7 @@ pytestmark = pytest.mark.stack
 CASES = [
     ("single", {}),
     ("names", {}),
+    ("odd", {}),
     ("branches", {}),
     ("switches", {"way": "fan"}),
     ("switches", {"way": "deep"}),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from metaflow_airflow.graph.read import read_graph
 from metaflow_airflow.plan import (
     Body,
@@ -38,6 +40,24 @@ def test_three_levels_become_flat_lists(flow):
         "regions_join",
         "end",
     ]
+
+
+def test_no_group_is_called_like_a_step_or_longer_than_airflow_takes(flow):
+    graph = read_graph(flow("odd"))
+    names = {block.name for block in build_plan(graph) if isinstance(block, Body)}
+    assert names == {"start_to_flow_items", "params_to_both_"}
+
+    long = "s" * 150
+    steps = {
+        name.replace("flow", long): replace(
+            step,
+            name=step.name.replace("flow", long),
+            next=tuple(each.replace("flow", long) for each in step.next),
+            previous=tuple(each.replace("flow", long) for each in step.previous),
+        )
+        for name, step in graph.steps.items()
+    }
+    assert all(len(block.name) <= 200 for block in build_plan(replace(graph, steps=steps)))
 
 
 def test_what_stands_beside_a_nested_foreach_does_not_wait_in_its_group(flow):

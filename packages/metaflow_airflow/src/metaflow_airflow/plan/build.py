@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from graphlib import TopologicalSorter
 
 from metaflow_airflow.graph import Graph, Kind, Step
@@ -10,6 +10,9 @@ from metaflow_airflow.plan.model import Block, Body, Items, PlannedStep, Pod, Py
 from metaflow_airflow.plan.pod import pod_of
 from metaflow_airflow.plan.refuse import refuse
 from metaflow_airflow.plan.secrets import plain_variables
+
+# Airflow takes 200 characters for the id of a task group, 250 for that of a task.
+_GROUP_LENGTH = 180
 
 
 def build_plan(
@@ -40,14 +43,18 @@ def build_plan(
         for step in graph.steps.values()
     }
     blocks: dict[str, Block] = {}
+    taken = set(planned)  # names of tasks and of groups of tasks
     home: dict[str, str] = {}  # step -> key of its block
     for members in _segments(graph):
         first = graph[members[0]]
         key = members[0]
         steps = tuple(planned[name] for name in members)
-        blocks[key] = (
-            Body(each=first.scope[-1], steps=steps) if first.scope and len(steps) > 1 else steps[0]
-        )
+        if first.scope and len(steps) > 1:
+            name = _body_name(first.scope[-1], members[-1], taken)
+            taken.add(name)
+            blocks[key] = Body(each=first.scope[-1], steps=steps, name=name)
+        else:
+            blocks[key] = steps[0]
         home |= dict.fromkeys(members, key)
     for step in graph.steps.values():
         if step.kind is Kind.FOREACH and step.depth:
@@ -76,6 +83,14 @@ def _plan_step(
         pod=pod,
         python=python,
     )
+
+
+def _body_name(each: str, last: str, taken: Container[str]) -> str:
+    """`each_to_last`, unless something else in the DAG is called so."""
+    name = f"{each}_to_{last}"[:_GROUP_LENGTH]
+    while name in taken:
+        name = f"{name}_items"
+    return name
 
 
 def _seconds(attributes: Mapping[str, object]) -> int:

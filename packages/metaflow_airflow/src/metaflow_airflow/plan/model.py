@@ -114,15 +114,15 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Body:
-    """Steps that run one after the other for each item of a foreach step."""
+    """Steps that run one after the other for each item of a foreach step.
+
+    Args:
+        name: the id of its task group, which no step has.
+    """
 
     each: str
     steps: tuple[PlannedStep, ...]
-
-    @property
-    def name(self) -> str:
-        """The id of its task group."""
-        return f"{self.each}_to_{self.steps[-1].name}"
+    name: str
 
 
 @dataclass(frozen=True)
