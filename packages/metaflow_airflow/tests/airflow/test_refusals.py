@@ -86,7 +86,8 @@ def broken_flow():
 class Case:
     """A verb with its arguments and the words that its refusal must hold.
 
-    `environment` is laid over the stack's; {here} is the test's folder, {s3} the S3 server.
+    `environment` is laid over the stack's; {here} is the test's folder, {s3} the S3 server, {none}
+    an empty text.
     `options` are the flow's, before `airflow`.
     """
 
@@ -141,6 +142,13 @@ CASES = {
     ),
     "a name that is no DAG id": Case("--name bad/name create", ("'bad/name' is no DAG id", "use")),
     "a value of the wrong type": Case("trigger --n three", ("'--n'", "three", "integer")),
+    "a value that JSON has not": Case(
+        "trigger --n inf",
+        ("Parameter n: inf", "finite numbers", "default"),
+        {},
+        flow(parameter="default=0.5"),
+    ),
+    "an empty tag": Case("create --tag {none}", ("Tags must not be empty",)),
     "an unknown parameter": Case("trigger --m 3", ("no such option: --m", "--help")),
     "somebody else's deployment": Case(
         "create", ("deployed by another user", "--authorize"), SOMEBODY
@@ -208,7 +216,7 @@ CASES = {
 def command(case, folder, s3, environment):
     """Run a case in a folder of its own; the output of a command that failed in time."""
     folder.mkdir()
-    values = {"here": str(folder), "s3": s3}
+    values = {"here": str(folder), "s3": s3, "none": ""}
     path = folder / "refused.py"
     path.write_text(case.source)
     words = [word.format(**values) for word in case.arguments.split(" ")]

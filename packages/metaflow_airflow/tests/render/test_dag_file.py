@@ -1,7 +1,10 @@
 import ast
+import runpy
 import subprocess
 import sys
+from dataclasses import replace
 
+from metaflow_airflow.cli.read_flow import read_parameters
 from metaflow_airflow.graph.read import read_graph
 from metaflow_airflow.plan import Deployment, Parameter, Plan, Schedule, build_plan
 from metaflow_airflow.plan.hooks import read_hooks
@@ -18,6 +21,13 @@ DEPLOYMENT = Deployment(
     owner="ann",
     production_token="flow-0-abcd",
 )
+
+
+STEPS = """
+@step
+def start(self):
+    pass
+"""
 
 
 def plan_of(flow, **changes):
@@ -124,6 +134,27 @@ def test_three_steps_stay_below_4_kb(flow):
     assert "schedule=CronTriggerTimetable(" in text
 
 
+def test_what_airflow_would_refuse_or_read_otherwise(flow, write_flow, tmp_path):
+    """A tag above 100 characters, a text that looks like a file's name, numbers JSON has not."""
+    deployment = replace(DEPLOYMENT, tags=("short", "x" * 101))
+    written = write_flow("endless = Parameter('endless', default=float('inf'))" + STEPS)
+    for _, parameter in written._get_parameters():
+        parameter.init()
+    parameters = tuple(read_parameters(written, scheduled=False))
+
+    text = render(
+        plan_of(flow("names"), deployment=deployment, doc="See x.md", parameters=parameters)
+    )
+
+    path = tmp_path / "names.py"
+    path.write_text(text)
+    dag = runpy.run_path(str(path))["dag"]
+    assert dag.tags == {"metaflow", "short"}
+    assert "x" * 101 in text, "the run has it"
+    assert dag.doc_md == "See x.md\n"
+    assert dag.params.dump() == {"endless": None}
+
+
 def test_sensors_stand_before_the_start_step(flow, tmp_path):
     graph = read_graph(flow("sensors"))
     text = render(plan_of(flow("sensors"), sensors=read_sensors(graph)))
@@ -131,6 +162,7 @@ def test_sensors_stand_before_the_start_step(flow, tmp_path):
     assert 'start = flow.step("start")' in text
     assert 'external_dag_id="other"' in text
     assert "execution_delta=timedelta(seconds=3600)" in text
+    assert "verify=False" in text, "None, Airflow's default, verifies"
     assert text.endswith("    [wait_1, wait_2] >> start\n")
     assert_formatted(tmp_path / "sensors.py", text)
 

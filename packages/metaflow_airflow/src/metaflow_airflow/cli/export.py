@@ -79,7 +79,11 @@ class Export:
 
         Raises:
             BridgeError: a datastore that workers cannot see, a step that Airflow cannot run.
+            MetaflowException: tags that Metaflow does not take.
         """
+        from metaflow.tagging_util import validate_tags
+
+        validate_tags(self.tags)
         datastore = self.obj.flow_datastore.TYPE
         if datastore not in _SHARED_DATASTORES:
             raise BridgeError(

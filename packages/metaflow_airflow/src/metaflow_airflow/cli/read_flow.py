@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,12 +57,14 @@ def read_parameters(flow: Any, *, scheduled: bool) -> Iterator[Parameter]:
         options = parameter.kwargs
         default = deploy_time_eval(options.get("default"))
         required = bool(options.get("required")) and default is None
+        kind = options.get("type") or type(default if default is not None else "")
+        if isinstance(default, float) and not math.isfinite(default):
+            default = None  # JSON cannot say it; without a value, the step takes the flow's own
         if required and scheduled:
             raise BridgeError(
                 f"Parameter *{name}* is required and has no default, but the flow is scheduled: "
                 "a run that starts by itself has no value for it. Give it a default."
             )
-        kind = options.get("type") or type(default if default is not None else "")
         if kind is JSONType:
             types: tuple[str, ...] = _JSON_TYPES
         elif isinstance(kind, FilePathClass):
@@ -71,8 +74,8 @@ def read_parameters(flow: Any, *, scheduled: bool) -> Iterator[Parameter]:
         if not required and default is None and "null" not in types:
             types = ("null", *types)
         try:
-            json.dumps(default)
-        except TypeError as error:
+            json.dumps(default, ensure_ascii=False).encode()
+        except (TypeError, UnicodeEncodeError) as error:
             raise BridgeError(
                 f"Parameter *{name}*: its default {default!r} is not JSON ({error}). "
                 "Use a number, a string, a list or a dict."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from metaflow import parameters
@@ -9,6 +10,7 @@ from metaflow._vendor import click
 
 from metaflow_airflow.cli.errors import spoken
 from metaflow_airflow.cli.started import announce, run_options
+from metaflow_airflow.errors import BridgeError
 
 
 @parameters.add_custom_parameters(deploy_mode=False)
@@ -40,7 +42,11 @@ def trigger(
 
 
 def _conf(flow: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """The given parameters as JSON; the deployed defaults fill in the others."""
+    """The given parameters as JSON; the deployed defaults fill in the others.
+
+    Raises:
+        BridgeError: a number that JSON has not.
+    """
     conf = {}
     for _, parameter in flow._get_parameters():
         if parameter.IS_CONFIG_PARAMETER:
@@ -48,6 +54,11 @@ def _conf(flow: Any, values: dict[str, Any]) -> dict[str, Any]:
         value = values.get(parameter.name.replace("-", "_").lower())
         if isinstance(value, parameters.DelayedEvaluationParameter):
             value = value(return_str=True)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BridgeError(
+                f"Parameter *{parameter.name}*: {value} cannot be sent to Airflow, whose JSON has "
+                "finite numbers only. Make it the parameter's default, and leave it out here."
+            )
         if value is not None:
             conf[parameter.name] = value
     return conf

@@ -17,6 +17,8 @@ _SENSORS = {
     "S3KeySensor": "airflow.providers.amazon.aws.sensors.s3",
 }
 
+_TAG = 100  # characters
+
 
 def render(plan: Plan) -> str:
     """The DAG file of a plan: imports of airflow.sdk and the bridge, the flow, its DAG."""
@@ -105,7 +107,12 @@ def _default(field: Field[Any]) -> Any:
 
 
 def _sensor(sensor: Sensor) -> str:
-    arguments = {key: value for key, value in sensor.arguments.items() if value is not False}
+    # False is what Airflow's classes take anyway, except for verify.
+    arguments = {
+        key: value
+        for key, value in sensor.arguments.items()
+        if value is not False or key == "verify"
+    }
     tail = len("wait_1 = ")
     return call(sensor.operator, task_id=sensor.name, **arguments, _indent=4, _tail=tail)
 
@@ -161,9 +168,11 @@ def _dag(plan: Plan) -> str:
         max_active_tasks=plan.max_workers,
         dagrun_timeout=timeout,
         default_args={"owner": plan.deployment.owner} if plan.deployment.owner else None,
-        tags=sorted({"metaflow", *plan.deployment.tags}),
+        # Metaflow's tags may be longer than Airflow's; the run has them all.
+        tags=sorted({"metaflow", *(tag for tag in plan.deployment.tags if len(tag) <= _TAG)}),
         params={parameter.name: Source(_param(parameter)) for parameter in plan.parameters},
-        doc_md=plan.doc,
+        # Airflow takes a text that ends so for the name of a file.
+        doc_md=f"{plan.doc}\n" if plan.doc.endswith(".md") else plan.doc,
         _tail=len("with  as dag:"),
     )
 
