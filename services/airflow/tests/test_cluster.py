@@ -58,9 +58,49 @@ def test_airflow_may_manage_pods_of_one_namespace_and_their_own_account_nothing(
     assert bound == ["airflow"]
 
 
+def as_account(name: str, namespace: str) -> client.ApiClient:
+    """The cluster as a service account sees it, with a token of its own."""
+    admin = config.new_client_from_config(os.environ["KUBECONFIG"])
+    request = client.AuthenticationV1TokenRequest(
+        spec=client.V1TokenRequestSpec(audiences=[], expiration_seconds=600)
+    )
+    answer = client.CoreV1Api(admin).create_namespaced_service_account_token(
+        name, namespace, request
+    )
+    server = cluster.cluster_of(yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text()))
+    return config.new_client_from_config_dict(
+        cluster.airflow_kubeconfig(server, answer.status.token)
+    )
+
+
+def rights(api: client.ApiClient, namespace: str) -> set[tuple[str, str]]:
+    """What the API server says that an account may do: (resource, verb).
+
+    Without what every account may: ask what it may do.
+    """
+    review = client.V1SelfSubjectRulesReview(
+        spec=client.V1SelfSubjectRulesReviewSpec(namespace=namespace)
+    )
+    answer = client.AuthorizationV1Api(api).create_self_subject_rules_review(review)
+    found = {
+        (resource, verb)
+        for rule in answer.status.resource_rules
+        for resource in rule.resources
+        for verb in rule.verbs
+    }
+    return {each for each in found if not each[0].startswith("selfsubject")}
+
+
+MANAGES_PODS = {
+    *(("pods", verb) for verb in ("create", "get", "list", "watch", "delete")),
+    ("pods/log", "get"),
+    ("events", "list"),
+}
+
+
 @pytest.mark.cluster
 @pytest.mark.skipif("KUBECONFIG" not in os.environ, reason="no cluster: $KUBECONFIG is not set")
-def test_a_real_cluster_is_prepared_twice_and_gives_airflow_no_more_than_it_needs(
+def test_a_real_cluster_is_prepared_twice_and_gives_airflow_its_pods_and_steps_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     namespace = f"prepared-{os.getpid()}"
@@ -90,9 +130,18 @@ def test_a_real_cluster_is_prepared_twice_and_gives_airflow_no_more_than_it_need
         login = json.loads((tmp_path / "airflow.kubeconfig").read_text())
         airflow = config.new_client_from_config_dict(login)
         assert client.CoreV1Api(airflow).list_namespaced_pod(namespace).items == []
+        assert rights(airflow, namespace) == MANAGES_PODS
+        assert rights(airflow, "default") == set()
+
+        step = as_account("default", namespace)
+        assert rights(step, namespace) == rights(step, "default") == set()
+
         for refused in (
             lambda: client.CoreV1Api(airflow).list_namespaced_secret(namespace),
             lambda: client.CoreV1Api(airflow).list_namespaced_pod("default"),
+            lambda: client.CoreV1Api(step).list_namespaced_pod(namespace),
+            lambda: client.CoreV1Api(step).read_namespaced_secret("flows", namespace),
+            lambda: client.CoreV1Api(step).list_node(),
         ):
             with pytest.raises(client.ApiException) as caught:
                 refused()
