@@ -24,6 +24,8 @@ _FLOWS, _DATA = "s3://dags/flows", "s3://dags/data_engineering"
 # Where steps reach the services: names of the stack's network, which k3s knows too.
 _METADATA_INSIDE = "http://metadata:8080"
 NAMESPACE = "flows"
+# k3s' own `ctr` knows its socket and the kubelet's namespace.
+_IMPORT = ("ctr", "images", "import", "-")
 
 Report = Callable[[str, str], None]
 
@@ -207,10 +209,14 @@ class ComposeTarget:
         """Build the image of the steps and put it into k3s, which has no registry to ask."""
         image = self._settings["POD_IMAGE"]
         self._docker("build", "--file", "packages/pod_image/Dockerfile", "--tag", image, ".")
-        with subprocess.Popen(
-            ["docker", "save", image], cwd=self._root, stdout=subprocess.PIPE
-        ) as saved:
-            self._compose("exec", "-T", "k3s", "ctr", "images", "import", "-", stdin=saved.stdout)
+        # By way of a file: of two commands in a pipe the wrong one would name the cause.
+        archive = self.state.root / "pod-image.tar"
+        try:
+            self._docker("save", "--output", str(archive), image)
+            with archive.open("rb") as content:
+                self._compose("exec", "-T", "k3s", *_IMPORT, stdin=content)
+        finally:
+            archive.unlink(missing_ok=True)
         self._report("k3s", f"has the image {image}")
 
     def _deploy(self) -> None:
