@@ -2,12 +2,14 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 import yaml
+from airflow_service import cluster, container
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "compose.yaml"
@@ -131,10 +133,61 @@ def test_no_team_may_write_what_is_the_other_teams() -> None:
     assert writes("airflow") == writes("metaflow-ui") == set()
 
 
-def test_our_image_takes_no_secret_at_build_time_and_runs_as_a_number() -> None:
-    text = (ROOT / "services/airflow/Dockerfile").read_text()
+@pytest.mark.parametrize("folder", ["services/airflow", "packages/pod_image"])
+def test_our_images_take_no_secret_at_build_time_and_run_as_a_number(folder: str) -> None:
+    text = (ROOT / folder / "Dockerfile").read_text()
     named = re.findall(r"^\s*(?:ARG|ENV)\s+(\w+)|^\s+(\w+)=", text, re.MULTILINE)
 
     assert not [name for pair in named for name in pair if SECRET.search(name)]
     assert re.findall(r"^USER (\S+)$", text, re.MULTILINE)[-1].isdigit()
-    assert (ROOT / "services/airflow/Dockerfile.dockerignore").read_text().splitlines()[1] == "*"
+    assert (ROOT / folder / "Dockerfile.dockerignore").read_text().splitlines()[1] == "*"
+
+
+def test_each_choice_of_a_foreign_image_is_explained() -> None:
+    for file in files():
+        lines = file.read_text().splitlines()
+        for number, line in enumerate(lines):
+            found = re.match(r"\s+image: (?:&\w+ )?(\$\S+)$", line)  # not *alias
+            if found and "platform/" not in found[1] and not is_repeated(lines[:number], found[1]):
+                assert lines[number - 1].strip().startswith("#"), f"{file}: {line}"
+
+
+def is_repeated(before: list[str], image: str) -> bool:
+    return any(image in line for line in before)
+
+
+def test_an_image_of_ours_is_built_once() -> None:
+    built = [service["image"] for service in services().values() if "build" in service]
+
+    assert built == ["${AIRFLOW_IMAGE:-platform/airflow:local}"]
+
+
+def test_the_file_with_the_secrets_is_never_committed() -> None:
+    done = subprocess.run(["git", "check-ignore", ".env"], cwd=ROOT, capture_output=True, text=True)
+
+    assert done.stdout == ".env\n"
+
+
+def test_what_k3s_leaves_is_where_cluster_init_looks() -> None:
+    both = yaml.safe_load((ROOT / "services/kubernetes/compose.yaml").read_text())["services"]
+    k3s, job = both["k3s"], both["cluster-init"]
+    written = PurePosixPath(k3s["environment"]["K3S_KUBECONFIG_OUTPUT"])
+    mounts = {volume.rsplit(":", 2)[0]: volume for volume in job["volumes"]}
+
+    assert f"k3s-admin:{written.parent}" in k3s["volumes"]
+    assert mounts["k3s-admin"] == f"k3s-admin:{cluster._K3S.parent}:ro"
+    assert cluster._K3S.name == written.name
+    # Its certificate holds the name by which containers call it.
+    assert "--tls-san=k3s" in k3s["command"]
+    assert mounts["${KUBECONFIG_FILE:-/dev/null}"].endswith(f":{cluster._OWN}:ro")
+    assert mounts["cluster"] == f"cluster:{cluster.AIRFLOW_KUBECONFIG.parent}"
+    assert f"cluster:{container.KUBECONFIG.parent}:ro" in services()["triggerer"]["volumes"]
+
+
+def test_what_k3s_keeps_is_in_volumes_and_what_it_must_not_keep_is_not() -> None:
+    k3s = services()["k3s"]
+
+    # Images and objects survive; sockets and pids of another life would not be understood.
+    assert "k3s:/var/lib/rancher/k3s" in k3s["volumes"]
+    assert set(k3s["tmpfs"]) == {"/run", "/var/run"}
+    assert megabytes(k3s["mem_limit"]) >= 2048
