@@ -34,8 +34,8 @@ from beside_run import FLOWS, Memory, on_airflow, timed
 from embedded.stack import Stack
 from metaflow_airflow.deploy.rest import AirflowClient, NotFoundError
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "packages/metaflow_airflow/tests/airflow"))
-import in_pods
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from packages.metaflow_airflow.tests.airflow import in_pods
 
 BY_HAND = """
 import time
@@ -157,7 +157,7 @@ class Table:
         bare = timed([str(path), "run", splits, *given], self._stack.environment())
         print(f"{row.title:<18}{bare:>8.1f}", end="", flush=True)
         ways = ["triggerer", "worker"] if row.size <= self._most else ["triggerer"]
-        seconds = []
+        seconds: list[float] = []
         for way in ways:
             timed(
                 [str(path), "--with", "kubernetes", "airflow", "create", "--pods-on", way],

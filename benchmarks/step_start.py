@@ -19,9 +19,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "packages/metaflow_airflow/tests")]
-from runtime.support import CODE_METADATA, FLOWS, LauncherRun, Platform  # noqa: E402
+sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT)]
 from s3_server import running_in  # noqa: E402
+
+from packages.metaflow_airflow.tests.runtime.support import (  # noqa: E402
+    CODE_METADATA,
+    FLOWS,
+    LauncherRun,
+    Platform,
+)
 
 UPSTREAM = """
 import sys

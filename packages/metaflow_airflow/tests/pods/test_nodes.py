@@ -20,7 +20,7 @@ async def silent_node(site):
 
     core = client.CoreV1Api(site.api)
     name = f"silent-{uuid.uuid4().hex[:8]}"
-    await core.create_node({"metadata": {"name": name}})
+    await core.create_node(client.V1Node(metadata=client.V1ObjectMeta(name=name)))
     try:
         yield core, name
     finally:
