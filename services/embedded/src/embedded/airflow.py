@@ -44,6 +44,7 @@ class AirflowParent(Server):
     """The process that imports Airflow once and forks its servers (see airflow_parent.py)."""
 
     name = PARENT
+    deadline = 300.0  # a busy machine took more than 120 s to compile and import Airflow
 
     def __init__(self, *, home: Path, log: Path, env: dict[str, str]) -> None:
         super().__init__(log)

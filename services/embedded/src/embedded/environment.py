@@ -17,6 +17,8 @@ from embedded.state import Json, State
 
 REGION = "us-east-1"
 _FOREIGN = ("AIRFLOW", "METAFLOW", "AWS_", "TRIP_DATA_")
+# Where it is set, as in many containers, each task and step compiles all that it imports.
+_SLOWING = "PYTHONDONTWRITEBYTECODE"
 _LOOPBACK = f"localhost,{HOST}"
 
 
@@ -29,7 +31,7 @@ def base_environment(state: State, inherited: Mapping[str, str] = os.environ) ->
     env = {
         name: value
         for name, value in inherited.items()
-        if not name.startswith(_FOREIGN) and name not in ("VIRTUAL_ENV", processes.MARK)
+        if not name.startswith(_FOREIGN) and name not in ("VIRTUAL_ENV", processes.MARK, _SLOWING)
     }
     for name in ("NO_PROXY", "no_proxy"):
         env[name] = ",".join(filter(None, (env.get(name), _LOOPBACK)))
