@@ -14,9 +14,9 @@ VERBS = (
 )
 
 
-def run(*arguments):
+def run(*arguments, flow="names"):
     return subprocess.run(
-        [sys.executable, "names.py", "--no-pylint", "airflow", *arguments],
+        [sys.executable, f"{flow}.py", "--no-pylint", "airflow", *arguments],
         cwd=FLOWS,
         env={"PATH": os.environ["PATH"], "METAFLOW_USER": "ann", "HOME": "/tmp"},
         capture_output=True,
@@ -38,6 +38,13 @@ def test_explain_prints_the_plan_as_json():
     plan = json.loads(done.stdout)
     assert plan["dag_id"] == "Names"
     assert [block["name"] for block in plan["blocks"]] == ["begin", "middle", "finish"]
+
+
+def test_stars_are_no_markup_in_what_is_printed_as_data():
+    """Metaflow's own printing takes what stands between two of them for bold."""
+    assert "starts by itself at '0 6 * * *' Europe/Berlin" in run("explain", flow="sensors").stdout
+    plan = json.loads(run("explain", "--json", flow="sensors").stdout)
+    assert plan["schedule"] == {"cron": "0 6 * * *", "timezone": "Europe/Berlin"}
 
 
 @pytest.mark.parametrize("verb", ["status", "terminate"])

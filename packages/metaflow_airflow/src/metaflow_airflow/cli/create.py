@@ -149,7 +149,7 @@ def create(
             "production_token": token,
             "url": f"{client.url}/dags/{dag_id}" if client else None,
         }
-        obj.echo_always(json.dumps(answer), err=False)
+        obj.echo_always(json.dumps(answer), err=False, no_bold=True)
 
 
 def _write_attributes(obj: Any, path: str | None) -> None:

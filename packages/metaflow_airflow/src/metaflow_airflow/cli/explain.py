@@ -31,4 +31,4 @@ def explain(obj: Any, as_json: bool) -> None:
         parts = asdict(plan)
         del parts["deployment"]  # there is none yet
         text = json.dumps(parts, default=str)
-    obj.echo_always(text, err=False)
+    obj.echo_always(text, err=False, no_bold=True)

@@ -30,7 +30,7 @@ def status(obj: Any, run_id: str, as_json: bool) -> None:
     with spoken():
         run = find_run(AirflowClient.from_settings(), obj.airflow.dag_id, run_id)
     text = json.dumps(asdict(run)) if as_json else f"{run.run_id} {run.status}"
-    obj.echo_always(text, err=False)
+    obj.echo_always(text, err=False, no_bold=True)
     sys.exit(EXIT_CODES[run.status])
 
 
@@ -54,9 +54,9 @@ def list_runs(obj: Any, limit: int, state: str | None, as_json: bool) -> None:
         wanted = (run for run in runs if state is None or run.status == state.upper())
         found = list(islice(wanted, limit))
     if as_json:
-        obj.echo_always(json.dumps([asdict(run) for run in found]), err=False)
+        obj.echo_always(json.dumps([asdict(run) for run in found]), err=False, no_bold=True)
     elif not found:
         obj.echo(f"*{obj.airflow.dag_id}* has no such runs.")
     for run in () if as_json else found:
         line = f"{run.run_id}  {run.status:<9}  {run.created or '':<32}  {run.dag_run_id}"
-        obj.echo_always(line, err=False)
+        obj.echo_always(line, err=False, no_bold=True)

@@ -55,6 +55,6 @@ def announce(
     url = f"{client.url}/dags/{dag_id}/runs/{dag_run_id}"
     if as_json:
         answer = {"dag_id": dag_id, "run_id": run_id, "dag_run_id": dag_run_id, "url": url}
-        obj.echo_always(json.dumps(answer), err=False)
+        obj.echo_always(json.dumps(answer), err=False, no_bold=True)
     else:
         obj.echo(f"Triggered *{pathspec}* on Airflow: {url}", bold=True)
