@@ -90,6 +90,22 @@ def test_a_step_is_cleared_more_often_than_metaflow_has_attempts(bridge, cleared
     ]
 
 
+def test_one_item_that_is_cleared_runs_anew_without_the_others(bridge, cleared):
+    run_id, _ = cleared
+
+    clear(bridge, run_id, ["work", 1])
+
+    tasks = bridge.artifacts(f"Cleared/{bridge.wait('Cleared', run_id)}")
+    attempts = {name: values["attempt"] for name, values in tasks.items() if "attempt" in values}
+    assert attempts == {
+        "work fan:0": "0",
+        "work fan:1": "1",
+        "work fan:2": "0",
+        "merge": "1",
+    }
+    assert tasks["merge"]["values"] == "[0, 1, 2]"
+
+
 def test_a_running_step_that_is_cleared_runs_anew_and_not_its_fallback(bridge, tmp_path):
     bridge.export(FLOWS / "caught.py")
     run_id = bridge.start("Caught", {"folder": str(tmp_path)})

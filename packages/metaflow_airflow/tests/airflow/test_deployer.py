@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import psutil
 import pytest
 
 from .conftest import FLOWS
@@ -118,15 +119,17 @@ def test_deployments_are_listed_until_they_are_deleted(seen):
         ("empty", "fan", "produced zero splits"),
     ],
 )
-def test_what_metaflow_ends_fails_with_its_words(bridge, how, failed, words):
+def test_what_metaflow_ends_fails_with_its_words(bridge, tmp_path, how, failed, words):
     dag_id = bridge.export(FLOWS / "overdue.py")
-    run_id = bridge.start(dag_id, {"how": how})
+    run_id = bridge.start(dag_id, {"how": how, "helper": str(tmp_path / "helper")})
 
     bridge.wait(dag_id, run_id, expect="failed", within=100)
 
     assert bridge.states(dag_id, run_id)[failed] == "failed"
     log = bridge.client._get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{failed}/logs/1")
     assert words in str(log)
+    for helper in tmp_path.glob("helper"):
+        assert not psutil.pid_exists(int(helper.read_text())), "it outlived its step"
 
 
 def test_a_timeout_can_be_caught(bridge):

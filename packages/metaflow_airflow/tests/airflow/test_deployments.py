@@ -48,6 +48,17 @@ def test_a_production_token_guards_a_deployment(user):
     bob.flow(flow, *create, "--authorize", "production:ours")
     assert token() == "ours"
 
+    ann.flow(flow, *create, "--generate-new-token")
+    assert token() not in ("ours", first)
+    assert "deployed by" in bob.flow(flow, *create, check=False)
+
+    # And from one export to the next the same flow gives the same file.
+    file = Path(ann.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"]) / "guarded.py"
+    text = file.read_text()
+    ann.flow(flow, *create)
+    assert file.read_text() == text
+    assert len(text.encode()) < 4096
+
 
 def test_a_run_keeps_its_code_while_the_flow_is_exported_again(bridge, tmp_path):
     flow, go = tmp_path / "versions.py", tmp_path / "go"

@@ -10,6 +10,8 @@ from .conftest import FLOWS
 pytestmark = pytest.mark.stack
 
 FLOW = FLOWS / "wide.py"
+# One with all that Airflow might read otherwise, and one that is too long for Airflow's own tags.
+TAGS = ["nightly", "owner: ünit, {{ ds }} 'x'", "x" * 120]
 DAG = "wide.test.feature.Wide"
 VALUES = {
     "needed": "hé re",
@@ -45,7 +47,7 @@ def connection(bridge):
 
 @pytest.fixture(scope="module")
 def deployed(bridge, connection):
-    options = ["--tag=nightly", "--namespace=user:ann", "--connection=right_key"]
+    options = [*(f"--tag={tag}" for tag in TAGS), "--namespace=user:ann", "--connection=right_key"]
     bridge.flow(FLOW, "--branch=feature", "airflow", "create", *options)
     bridge.client.set_paused(DAG, False)
     return DAG
@@ -76,7 +78,8 @@ def test_tags_cards_and_no_secret_in_file_and_log(bridge, stack, deployed, conne
 
     tags, cards, log = json.loads(bridge.python(_LOOK, f"Wide/{name}"))
 
-    assert tags == ["nightly"]
+    assert tags == sorted(TAGS)
+    assert {"metaflow", *TAGS[:2]} == {tag["name"] for tag in bridge.client.dag(deployed)["tags"]}
     assert cards == ["one", "two"]
     assert f"the key is {connection}" in log, "the step itself has it"
     folder = Path(bridge.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"])

@@ -14,7 +14,10 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 def steady(bridge, tmp_path):
-    """A run whose step `work` has started and waits; its Airflow run id and the step's pid."""
+    """A run whose step `work` has started and waits; its Airflow run id and the step's pid.
+
+    Neither the step nor the helper that it has started listens to SIGTERM.
+    """
     bridge.export(FLOWS / "steady.py")
     run_id = bridge.start("Steady", {"folder": str(tmp_path)})
     started = tmp_path / "0.pid"
@@ -35,6 +38,11 @@ def gone(pid, within=30):
     return True
 
 
+def helper(folder):
+    """The process that the step has started."""
+    return int((folder / "helper").read_text())
+
+
 def work(bridge, run_id):
     return bridge.artifacts(f"Steady/{bridge.wait('Steady', run_id)}")["work"]
 
@@ -48,7 +56,7 @@ def test_a_killed_step_is_retried_as_the_next_attempt(bridge, steady):
     assert (artifacts["attempt"], artifacts["others_alive"]) == ("1", "[]")
 
 
-def test_a_killed_worker_takes_its_step_with_it(bridge, steady):
+def test_a_killed_worker_takes_its_step_with_it(bridge, steady, tmp_path):
     run_id, pid = steady
     workers = [
         process
@@ -60,16 +68,18 @@ def test_a_killed_worker_takes_its_step_with_it(bridge, steady):
     workers[0].kill()
 
     assert gone(pid), "the step outlived its worker"
+    assert gone(helper(tmp_path)), "what the step started outlived it"
     artifacts = work(bridge, run_id)
     assert artifacts["others_alive"] == "[]"
 
 
-def test_marking_a_run_failed_ends_the_step(bridge, steady):
+def test_marking_a_run_failed_ends_the_step(bridge, steady, tmp_path):
     run_id, pid = steady
 
     bridge.client.set_run_state("Steady", run_id, "failed")
 
     assert gone(pid), "the step outlived its run"
+    assert gone(helper(tmp_path)), "what the step started outlived it"
     bridge.wait("Steady", run_id, expect="failed")
 
 

@@ -23,6 +23,7 @@ class Cleared(FlowSpec):
     @step
     def work(self):
         self.value = self.input
+        self.attempt = current.retry_count
         self.next(self.join)
 
     @step

@@ -1,6 +1,9 @@
 """Steps that take longer than their @timeout, and a foreach over nothing."""
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 from metaflow import FlowSpec, Parameter, catch, step, timeout
 
@@ -9,6 +12,7 @@ class Overdue(FlowSpec):
     """start -> slow (caught) | late (not caught) | fan (foreach over nothing) -> merge -> end."""
 
     how = Parameter("how", default="empty", help="caught, late or empty")
+    helper = Parameter("helper", help="where late names the process that it starts", default="")
 
     @step
     def start(self):
@@ -24,6 +28,9 @@ class Overdue(FlowSpec):
     @timeout(seconds=1)
     @step
     def late(self):
+        sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+        helper = subprocess.Popen(sleep, start_new_session=True)
+        Path(self.helper).write_text(str(helper.pid))
         time.sleep(60)
         self.next(self.merge)
 

@@ -1,10 +1,16 @@
 """A flow whose middle step waits, at its first attempt, to be killed or told to go on."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 from metaflow import FlowSpec, Parameter, current, retry, step
+
+# Neither the step nor the process that it starts, in a session of its own, ends when asked to.
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
 
 def is_alive(pid):
@@ -29,6 +35,10 @@ class Steady(FlowSpec):
     def work(self):
         folder = Path(self.folder)
         before = [int(path.read_text()) for path in folder.glob("*.pid")]
+        if not before:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            helper = subprocess.Popen([sys.executable, "-c", STUBBORN], start_new_session=True)
+            (folder / "helper").write_text(str(helper.pid))
         self.others_alive = [pid for pid in before if is_alive(pid)]
         (folder / f"{current.retry_count}.tmp").write_text(str(os.getpid()))
         (folder / f"{current.retry_count}.tmp").rename(folder / f"{current.retry_count}.pid")

@@ -54,7 +54,7 @@ def stamped(step_name, flow, inputs=None, attributes=None):
 @Widen
 @project(name="wide")
 class Wide(FlowSpec):
-    """start -> work[i] -> join -> end."""
+    """start -> work[i] -> join -> end; {{ ds }}, {% if %} and '''quotes''' are text."""
 
     text = Parameter("text", help="without a default")
     needed = Parameter("needed", required=True)
@@ -62,6 +62,13 @@ class Wide(FlowSpec):
     retry_count = Parameter("retry_count", help="a name that Metaflow uses too", default=3)
     sure = Parameter("sure", default=True, type=bool)
     data = Parameter("data", default='{"a": [1, null]}', type=JSONType)
+    plain = Parameter("plain", default={"a": [1, None]}, type=JSONType)
+    made = Parameter(
+        "made", default=lambda context: f"{context.flow_name} {context.parameter_name}"
+    )
+    letters = Parameter("letters", default="a,b", separator=",")
+    endless = Parameter("endless", default=float("inf"))
+    braces = Parameter("Braces", default="{{ ds }} {% if %}", help='{{ \'quoted\' }}: """ü"""')
     table = IncludeFile("table", default=__file__)
     config = Config("config", default_value={"place": "deep", "items": ["x", "y"]})
 
