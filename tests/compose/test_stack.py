@@ -11,25 +11,79 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import layers
 import pytest
+from embedded import bundle, s3
 from embedded.airflow_api import AirflowApi
 from embedded.compose import ComposeTarget
+from metaflow_airflow.runtime.ids import run_id
 
-from .conftest import KUBECONFIG, ROOT, STANDINS, docker, has_docker, kubectl
+from .conftest import (
+    ALL_STANDINS,
+    KUBECONFIG,
+    NO_METAFLOW,
+    POD_IMAGE,
+    ROOT,
+    STANDINS,
+    docker,
+    has_docker,
+    has_image,
+    has_metaflow,
+    kubectl,
+)
 
 TRAIN = "trip_duration.prod.TrainTripDurationFlow"
+PREDICT = "trip_duration.prod.PredictTripDurationFlow"
 TROUBLED = Path(__file__).parent / "troubled.py"
+AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
+FLOW = """
+from metaflow import FlowSpec, step
+
+class Greeting(FlowSpec):
+    @step
+    def start(self):
+        print("the {} greeting")
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    Greeting()
+"""
+DAG = """
+from airflow.sdk import dag, task
+from data_engineering.greeting import TEXT
+
+@dag(schedule=None, tags=["{}"])
+def greeting():
+    @task
+    def greet():
+        print(TEXT)
+
+    greet()
+
+greeting()
+"""
+
+
+def needs_cluster(test: Callable[..., None]) -> Any:
+    reason = "no cluster: $KUBECONFIG is not set"
+    return pytest.mark.cluster(pytest.mark.skipif(not KUBECONFIG, reason=reason)(test))
+
 
 pytestmark = [
     pytest.mark.docker,
@@ -39,7 +93,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("profile", ["", "k3s", "cluster"])
-@pytest.mark.parametrize("files", ["compose.yaml", STANDINS])
+@pytest.mark.parametrize("files", ["compose.yaml", STANDINS, ALL_STANDINS])
 def test_the_files_are_valid(
     settings: Path, monkeypatch: pytest.MonkeyPatch, profile: str, files: str
 ) -> None:
@@ -51,10 +105,11 @@ def test_the_files_are_valid(
     assert ("k3s" in model["services"], "cluster-init" in model["services"]) == (
         profile == "k3s", profile != "",
     )  # fmt: skip
-    assert {"postgres", "minio", "metadata", "metaflow-ui", "api-server"} <= set(model["services"])
+    assert {"postgres", "minio", "metadata", "api-server"} <= set(model["services"])
+    assert ("metaflow-ui" in model["services"]) == (files != ALL_STANDINS)
 
 
-def until(condition: Callable[[], object], what: str, within: float = 180) -> Any:
+def until(condition: Callable[[], object], what: str, within: float = 300) -> Any:
     deadline = time.monotonic() + within
     while not (found := condition()):
         assert time.monotonic() < deadline, f"{what} did not come within {within} s"
@@ -70,6 +125,7 @@ class Shooting(threading.Thread):
         self._process = process
         self._at = dict(at)
         self.lines: list[str] = []
+        self.error: BaseException | None = None
 
     def run(self) -> None:
         assert self._process.stdout is not None
@@ -77,33 +133,61 @@ class Shooting(threading.Thread):
             print(line, end="")
             self.lines.append(line)
             for pattern in [p for p in self._at if re.search(p, line)]:
-                self._at.pop(pattern)()
+                try:
+                    self._at.pop(pattern)()
+                except AssertionError as error:
+                    self.error = error
 
     @property
     def missed(self) -> list[str]:
         return list(self._at)
 
 
+def container(service: str, what: str) -> str:
+    return docker("inspect", "--format", what, f"platform-test-{service}-1").strip()
+
+
 def crash(service: str) -> None:
     """Kill the container's first process: unlike after `docker kill`, it is started again."""
-    pid = docker("inspect", "--format", "{{.State.Pid}}", f"platform-test-{service}-1")
-    os.kill(int(pid), signal.SIGKILL)
+    os.kill(int(container(service, "{{.State.Pid}}")), signal.SIGKILL)
 
 
 def restart(*services: str) -> None:
     docker("compose", "restart", "--timeout", "10", *services)
 
 
+def running_pods(flow: str = "") -> list[str]:
+    running = ["get", "pods", "--field-selector=status.phase=Running", "--output", "name"]
+    return [pod for pod in kubectl(*running).split() if pod.startswith(f"pod/{flow.lower()}")]
+
+
+def in_mid_step(shoot: Callable[[], object], flow: str = "") -> None:
+    """Shoot while a step's pod runs, and see that it still does: the shot was not beside it."""
+    (pod, *_) = until(lambda: running_pods(flow), "a step's pod", within=600)
+    shoot()
+    assert pod in running_pods()
+
+
 @pytest.fixture(scope="module")
 def ran(target: ComposeTarget) -> list[str]:
     """The pipeline's output; servers are killed and restarted while it runs."""
-    under_way = "deferred" if KUBECONFIG else "running"
-    at: dict[str, Callable[[], object]] = {
-        rf"TrainTripDurationFlow +\w+ +{under_way}": lambda: crash("triggerer"),
-        rf"PredictTripDurationFlow +\w+ +{under_way}": lambda: restart("postgres", "minio"),
-    }
-    if KUBECONFIG:  # a process on a worker dies with the scheduler's container; a pod does not
-        at[r"TrainTripDurationFlow +baseline +deferred"] = lambda: crash("scheduler")
+    at: dict[str, Callable[[], object]]
+    if KUBECONFIG:
+        at = {
+            r"TrainTripDurationFlow +start +deferred": lambda: in_mid_step(
+                lambda: crash("triggerer")
+            ),
+            # A process on a worker dies with the scheduler's container; a pod does not.
+            r"TrainTripDurationFlow +baseline +deferred": lambda: in_mid_step(
+                lambda: crash("scheduler")
+            ),
+            r"PredictTripDurationFlow +\w+ +deferred": lambda: restart("postgres", "minio"),
+        }
+    else:
+        at = {
+            r"TrainTripDurationFlow +\w+ +running": lambda: crash("triggerer"),
+            r"PredictTripDurationFlow +\w+ +running": lambda: restart("postgres", "minio"),
+        }
     process = subprocess.Popen(
         [sys.executable, "-m", "embedded.cli", "pipeline", "--target", "compose", "--keep",
          "--state", str(target.state.root), "--source", "generator", "--rows", "4000"],
@@ -114,86 +198,211 @@ def ran(target: ComposeTarget) -> list[str]:
     shooting.start()
     shooting.join(1500)
     assert process.wait(30) == 0, "".join(shooting.lines[-60:])
+    assert shooting.error is None, shooting.error
     assert not shooting.missed
     return shooting.lines
+
+
+@pytest.fixture(scope="module")
+def api(ran: list[str], target: ComposeTarget) -> AirflowApi:
+    """Airflow, after the pipeline."""
+    return AirflowApi(target.airflow_url, *target.airflow_login)
 
 
 def test_the_pipeline_ends_well_although_servers_die(ran: list[str]) -> None:
     assert re.search(r"predictions written +│ +│ +[1-9][\d,]+", "".join(ran))
 
 
-def test_no_step_ran_twice(ran: list[str], target: ComposeTarget) -> None:
-    api = AirflowApi(target.airflow_url, *target.airflow_login)
+def pipeline_run(ran: list[str]) -> str:
     found = re.search(r"data_engineering_dag runs as (\S+)", "".join(ran))
     assert found
+    return f"data_engineering__{found[1]}"
 
-    tasks = api.task_instances(TRAIN, f"data_engineering__{found[1]}")
 
-    assert tasks
+def attempts(target: ComposeTarget, flow: str, run: str) -> dict[str, list[str]]:
+    """By task, the numbers of the attempts that Metaflow registered: each began to run once."""
+    service = target.environment()["METAFLOW_SERVICE_URL"]
+    found = {}
+    with httpx.Client(base_url=service, timeout=60, trust_env=False) as metadata:
+        place = f"/flows/{flow}/runs/{run}"
+        for step in metadata.get(f"{place}/steps").json():
+            tasks = f"{place}/steps/{step['step_name']}/tasks"
+            for task in metadata.get(tasks).json():
+                name = task["task_id"]
+                fields = metadata.get(f"{tasks}/{name}/metadata").json()
+                numbers = [each["value"] for each in fields if each["field_name"] == "attempt"]
+                if step["step_name"] != "_parameters":
+                    found[f"{step['step_name']}/{name}"] = numbers
+    return found
+
+
+@pytest.mark.parametrize("dag_id", [TRAIN, PREDICT])
+def test_no_step_ran_twice(
+    ran: list[str], api: AirflowApi, target: ComposeTarget, dag_id: str
+) -> None:
+    run = pipeline_run(ran)
+
+    tasks = api.task_instances(dag_id, run)
     assert {task["try_number"] for task in tasks} == {1}
     assert {task["state"] for task in tasks} == {"success"}
 
+    flow = dag_id.rpartition(".")[2]
+    counted = attempts(target, flow, run_id(dag_id, run))
+    assert len(counted) >= len(tasks)
+    assert {key: each for key, each in counted.items() if each != ["0"]} == {}
 
-def test_the_metaflow_ui_has_the_run_its_log_and_its_card(
-    ran: list[str], target: ComposeTarget
-) -> None:
-    drawn = dict(line.split("=", 1) for line in os_env_lines() if "=" in line)
-    address = f"http://127.0.0.1:{drawn['METAFLOW_UI_PORT']}"
+
+@pytest.mark.skipif(not has_docker() or not has_metaflow(), reason=f"{NO_METAFLOW}no UI")
+def test_the_metaflow_ui_has_timeline_dag_log_and_card_of_a_run(ran: list[str]) -> None:
+    address = f"http://127.0.0.1:{drawn()['METAFLOW_UI_PORT']}"
     found = re.search(r"card +.* card view (airflow-\w+)/(\w+)/(\w+)", "".join(ran))
     assert found
     run, step, task = found.groups()
     place = f"/flows/TrainTripDurationFlow/runs/{run}"
+    steps = {"start", "baseline", "gradient_boosting", "evaluate", "end"}
     with httpx.Client(base_url=address, timeout=60, trust_env=False) as ui:
-        assert ui.get(place).json()["data"]["status"] == "completed"
+
+        def data(path: str) -> Any:
+            # The service only begins to look when it is asked for the first time.
+            return until(lambda: ui.get(path).json().get("data"), path)
+
         assert "<html" in ui.get("/").text
-        log = ui.get(f"{place}/steps/start/tasks/t/logs/out").json()["data"]
+        assert data(place)["status"] == "completed"
+        tasks = data(f"{place}/tasks?_limit=100")
+        timeline = [each for each in tasks if each["step_name"] != "_parameters"]
+        assert {each["step_name"] for each in timeline} == steps
+        assert all(each["status"] == "completed" and each["duration"] > 0 for each in timeline)
+        assert set(data(f"{place}/dag")["steps"]) == steps
+        log = data(f"{place}/steps/start/tasks/t/logs/out")
         assert any("learn from" in line["line"] for line in log)
-        # The service only begins to look when it is asked for the first time.
-        cards = until(
-            lambda: ui.get(f"{place}/steps/{step}/tasks/{task}/cards").json()["data"], "the card"
-        )
-        assert len(cards) == 1
+        (card,) = data(f"{place}/steps/{step}/tasks/{task}/cards")
+        page = ui.get(f"{place}/steps/{step}/tasks/{task}/cards/{card['hash']}").text
+        assert "<html" in page.lower()
 
 
-def os_env_lines() -> list[str]:
-    return Path(os.environ["COMPOSE_ENV_FILES"]).read_text().splitlines()
+def drawn() -> dict[str, str]:
+    lines = Path(os.environ["COMPOSE_ENV_FILES"]).read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
-def test_task_logs_survive_the_containers(ran: list[str], target: ComposeTarget) -> None:
-    docker("compose", "up", "--detach", "--wait", "--force-recreate", "--no-deps", "api-server")
-    api = AirflowApi(target.airflow_url, *target.airflow_login)
-    found = re.search(r"data_engineering_dag runs as (\S+)", "".join(ran))
-    assert found
+def secrets() -> list[str]:
+    """The values of the stack's secrets."""
+    found = [
+        value
+        for name, value in drawn().items()
+        if re.search(r"(PASSWORD|SECRET|TOKEN|_KEY)$", name)
+    ]
+    assert len(found) > 10
+    return found
 
-    task = api.task_instances(TRAIN, f"data_engineering__{found[1]}")[0]
 
-    assert any("airflow-" in line for line in api.log(task))
-
-
-@pytest.mark.skipif(not KUBECONFIG, reason="no cluster: $KUBECONFIG is not set")
-@pytest.mark.cluster
+@needs_cluster
 def test_no_pod_is_left(ran: list[str]) -> None:
     until(lambda: not kubectl("get", "pods", "--output", "name"), "the end of all pods")
 
 
+def create(target: ComposeTarget, file: Path, *options: str) -> None:
+    """Export a flow: it is in Airflow when the command returns."""
+    done = subprocess.run(
+        [sys.executable, file, *options, "airflow", "create"],
+        env=target.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def trigger(api: AirflowApi, dag_id: str, conf: dict[str, str]) -> str:
+    api.unpause(dag_id)
+    name = f"test__{time.time()}"
+    api.trigger(dag_id, name, conf)
+    return name
+
+
+def task_of(api: AirflowApi, dag_id: str, run: str, task_id: str = "start") -> Any:
+    return next(t for t in api.task_instances(dag_id, run) if t["task_id"] == task_id)
+
+
+def end_of(api: AirflowApi, dag_id: str, run: str) -> str:
+    ended = lambda: api.run(dag_id, run)["state"] in ("success", "failed")  # noqa: E731
+    until(ended, f"the end of {dag_id} {run}")
+    return str(api.run(dag_id, run)["state"])
+
+
+@dataclass
+class Shot:
+    """What was seen of a step around which everything was killed or restarted."""
+
+    pod: dict[str, Any]
+    while_it_ran: list[str]
+    log: list[str]
+    state: str
+    tries: int
+    attempts: list[str]
+
+
+@pytest.fixture(scope="module")
+def shot(api: AirflowApi, target: ComposeTarget) -> Shot:
+    """A step that runs until it is told to end; its pod outlives what is around it."""
+
+    def says(line: str) -> bool:
+        return any(line in each for each in api.log(task_of(api, "Troubled", run)))
+
+    create(target, TROUBLED, "--with", "kubernetes:cpu=0.25")
+    run = trigger(api, "Troubled", {"how": "steady"})
+    until(lambda: says("second 3"), "the step's log in Airflow")
+    (name,) = running_pods("Troubled")
+    for shoot in (
+        lambda: crash("triggerer"),
+        lambda: crash("scheduler"),
+        lambda: restart("postgres", "minio"),
+    ):
+        in_mid_step(shoot, "Troubled")
+        docker("compose", "up", "--detach", "--wait")
+    lines = api.log(task_of(api, "Troubled", run))
+    pod = json.loads(kubectl("get", name, "--output", "json"))
+    kubectl("exec", name, "--", "touch", "/tmp/enough")
+    state = end_of(api, "Troubled", run)
+    start = task_of(api, "Troubled", run)
+    return Shot(
+        pod, lines, api.log(start), state, start["try_number"],
+        attempts(target, "Troubled", run_id("Troubled", run))["start/t"],
+    )  # fmt: skip
+
+
+@needs_cluster
+def test_a_step_outlives_what_is_killed_and_restarted_around_it(shot: Shot) -> None:
+    assert (shot.state, shot.tries, shot.attempts) == ("success", 1, ["0"])
+
+
+@needs_cluster
+def test_the_log_of_a_pod_is_in_airflow_while_it_runs_and_no_line_is_twice(shot: Shot) -> None:
+    def seconds(lines: list[str]) -> list[int]:
+        return [int(found[1]) for line in lines if (found := re.search(r"second (\d+)$", line))]
+
+    assert len(seconds(shot.while_it_ran)) >= 3
+    assert seconds(shot.log) == list(range(len(seconds(shot.log))))
+    assert len(seconds(shot.log)) >= len(seconds(shot.while_it_ran))
+
+
+@needs_cluster
+def test_a_pod_gets_its_credentials_from_the_secret_and_no_token(shot: Shot) -> None:
+    (step,) = shot.pod["spec"]["containers"]
+    volumes = shot.pod["spec"].get("volumes", [])
+
+    assert step["envFrom"] == [{"secretRef": {"name": "flows"}}]
+    assert not [value for value in secrets() if value in json.dumps(shot.pod)]
+    assert not [volume for volume in volumes if "projected" in volume or "secret" in volume]
+
+
 @pytest.fixture
-def fails(ran: list[str], target: ComposeTarget) -> Callable[..., str]:
+def fails(api: AirflowApi, target: ComposeTarget) -> Callable[..., str]:
     """Runs the flow Troubled with a trouble until it has failed; the log of the step that did."""
-    api = AirflowApi(target.airflow_url, *target.airflow_login)
 
     def run(how: str, kubernetes: str, meanwhile: Callable[[], object] = lambda: None) -> str:
-        done = subprocess.run(
-            [sys.executable, TROUBLED, "--with", f"kubernetes:{kubernetes}", "airflow", "create"],
-            env=target.environment(), capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        api.unpause("Troubled")
-        name = f"test__{how}"
-        api.trigger("Troubled", name, {"how": how})
+        create(target, TROUBLED, "--with", f"kubernetes:{kubernetes}")
+        name = trigger(api, "Troubled", {"how": how})
         meanwhile()
-        until(lambda: api.run("Troubled", name)["state"] in ("success", "failed"), "the run's end")
-        assert api.run("Troubled", name)["state"] == "failed"
-        (start,) = (t for t in api.task_instances("Troubled", name) if t["task_id"] == "start")
+        assert end_of(api, "Troubled", name) == "failed"
+        start = task_of(api, "Troubled", name)
         assert start["try_number"] == 1
         until(lambda: not kubectl("get", "pods", "--output", "name"), "the end of all pods")
         return "\n".join(api.log(start))
@@ -201,56 +410,102 @@ def fails(ran: list[str], target: ComposeTarget) -> Callable[..., str]:
     return run
 
 
-@pytest.mark.skipif(not KUBECONFIG, reason="no cluster: $KUBECONFIG is not set")
-@pytest.mark.cluster
+def sentences(log: str) -> set[str]:
+    return set(re.findall(r"Step \S+ failed: .*", log))
+
+
+@needs_cluster
 def test_an_image_that_nobody_has_is_named(fails: Callable[..., str]) -> None:
     log = fails("image", "image=registry.invalid/none:1,cpu=0.25")
 
-    assert re.search(r"Step \S+ failed: .*image registry.invalid/none:1", log), log
+    (sentence,) = sentences(log)
+    assert "image registry.invalid/none:1" in sentence
 
 
-@pytest.mark.skipif(not KUBECONFIG, reason="no cluster: $KUBECONFIG is not set")
-@pytest.mark.cluster
+@needs_cluster
 def test_a_step_out_of_memory_says_its_limit(fails: Callable[..., str]) -> None:
     log = fails("memory", "qos=guaranteed,cpu=0.5,memory=300")
 
-    assert re.search(r"Step \S+ failed: pod \S+ ran out of its memory of 300M", log), log
+    (sentence,) = sentences(log)
+    assert re.search(r"pod \S+ ran out of its memory of 300M", sentence)
 
 
-@pytest.mark.skipif(not KUBECONFIG, reason="no cluster: $KUBECONFIG is not set")
-@pytest.mark.cluster
+@needs_cluster
 def test_a_pod_that_somebody_deletes_is_told_apart(fails: Callable[..., str]) -> None:
     def delete() -> None:
-        running = ["get", "pods", "--field-selector=status.phase=Running", "--output", "name"]
-        (pod,) = until(lambda: kubectl(*running).split(), "the step's pod")
+        (pod,) = until(lambda: running_pods("Troubled"), "the step's pod")
         kubectl("delete", pod, "--wait=false")
 
-    log = fails("wait", "cpu=0.25", delete)
+    log = fails("steady", "cpu=0.25", delete)
 
-    assert re.search(r"Step \S+ failed: .*deleted", log), log
-
-
-def test_no_secret_is_in_any_layer(ran: list[str], tmp_path: Path) -> None:
-    secrets = [
-        value.encode()
-        for name, _, value in (line.partition("=") for line in os_env_lines())
-        if re.search(r"(PASSWORD|SECRET|TOKEN|_KEY)$", name)
-    ]
-    assert len(secrets) > 10
-    docker("save", "--output", str(tmp_path / "image.tar"), "platform/airflow:local")
-    with tarfile.open(tmp_path / "image.tar") as image:
-        for layer in image:
-            stream = image.extractfile(layer)
-            if stream is None:
-                continue
-            before = b""
-            while block := stream.read(1 << 22):
-                text = before + block
-                assert not [secret for secret in secrets if secret in text], layer.name
-                before = text[-200:]
+    (sentence,) = sentences(log)
+    assert "was deleted by somebody" in sentence
 
 
-def test_it_stops_within_seconds(ran: list[str]) -> None:
-    done = subprocess.run(["docker", "compose", "stop"], cwd=ROOT, capture_output=True, check=True,
-                          timeout=60)  # fmt: skip
-    assert done.returncode == 0
+def test_ml_engineers_deploy_without_a_new_image(
+    api: AirflowApi, target: ComposeTarget, tmp_path: Path
+) -> None:
+    before = [container(service, "{{.Id}} {{.Image}}") for service in AIRFLOW]
+    for greeting in ("first", "second"):
+        flow = tmp_path / "greeting.py"
+        flow.write_text(FLOW.format(greeting))
+
+        create(target, flow, *target.export_options)
+        run = trigger(api, "Greeting", {})
+
+        assert end_of(api, "Greeting", run) == "success"
+        assert f"the {greeting} greeting" in "\n".join(api.log(task_of(api, "Greeting", run)))
+    assert [container(service, "{{.Id}} {{.Image}}") for service in AIRFLOW] == before
+
+
+def test_data_engineers_deploy_without_a_new_image(
+    api: AirflowApi, target: ComposeTarget, tmp_path: Path
+) -> None:
+    mine = ROOT / "packages/data_engineering/src/data_engineering"
+    copy = tmp_path / "data_engineering"
+    shutil.copytree(mine, copy)
+    user = drawn()
+    client = s3.client(
+        target.s3_url, user["DATA_ENGINEERING_S3_KEY"], user["DATA_ENGINEERING_S3_SECRET"]
+    )
+    try:
+        for greeting in ("first", "second"):
+            (copy / "greeting.py").write_text(f'TEXT = "the {greeting} greeting"\n')
+            (copy / "dags/greeting_dag.py").write_text(DAG.format(greeting))
+            bundle.publish(copy, "s3://dags/data_engineering", client)
+            until(lambda: greeting in json.dumps(api.dag("greeting") or {}), "the DAG")  # noqa: B023
+
+            run = trigger(api, "greeting", {})
+
+            assert end_of(api, "greeting", run) == "success"
+            log = api.log(task_of(api, "greeting", run, "greet"))
+            assert f"the {greeting} greeting" in "\n".join(log)
+    finally:
+        bundle.publish(mine, "s3://dags/data_engineering", client)
+
+
+@pytest.mark.parametrize("image", ["platform/airflow:local", POD_IMAGE])
+def test_no_secret_is_in_any_layer(ran: list[str], tmp_path: Path, image: str) -> None:
+    if not has_image(image):
+        pytest.skip(f"{image} is not built")
+    docker("save", "--output", str(tmp_path / "image.tar"), image)
+
+    assert layers.told(tmp_path / "image.tar", secrets()) == []
+
+
+def test_it_stops_within_seconds_and_comes_back_with_its_logs(
+    ran: list[str], api: AirflowApi, target: ComposeTarget
+) -> None:
+    began = time.monotonic()
+    docker("compose", "down", "--timeout", "20")
+    assert time.monotonic() - began < 30
+
+    began = time.monotonic()
+    docker("compose", "up", "--detach", "--wait")
+    print(f"up --wait: {time.monotonic() - began:.0f} s")
+
+    # A DAG can run at once, and what ran before is there with its logs.
+    run = trigger(api, "Greeting", {})
+    task = task_of(api, TRAIN, pipeline_run(ran))
+    assert any("airflow-" in line for line in api.log(task))
+    assert end_of(api, "Greeting", run) == "success"
