@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -71,7 +72,9 @@ class Store:
             return self._db.execute("SELECT coalesce(max(number), 0) + 1 FROM found").fetchone()[0]
 
 
-STORE = None
+@cache
+def store():
+    return Store("/data/metadata.db")
 
 
 def now():
@@ -86,30 +89,30 @@ def create(path, body):
     if kind in KINDS:
         field = KINDS[kind]
         # Run and task may be numbered here; a step's name stands in the path.
-        name = names[-2] if kind == "step" else content.get(field) or STORE.number()
+        name = names[-2] if kind == "step" else content.get(field) or store().number()
         content[field] = str(name)
         content.update(zip(("run_number", "step_name"), names[4:-1:2], strict=False))
         content["run_id" if kind == "run" else f"{kind}_name"] = str(name)
         path = folder if kind == "step" else f"{folder}/{kind}s/{name}"
-    made = STORE.add(path, content)
+    made = store().add(path, content)
     return (200, made) if made else (409, {"message": f"{path} is there already"})
 
 
 def attach(task, kind, items):
     """Keep artifacts or metadata of a task."""
-    if STORE.get(task) is None:
+    if store().get(task) is None:
         return 404, {"message": f"there is no {task}"}
     for item in items:
-        number = STORE.number()
+        number = store().number()
         names = dict(zip(("flow_id", "run_number", "step_name", "task_id"), task.split("/")[2::2],
                          strict=True))  # fmt: skip
-        STORE.add(f"{task}/{kind}/{number}", {**item, **names, "id": number, "ts_epoch": now()})
+        store().add(f"{task}/{kind}/{number}", {**item, **names, "id": number, "ts_epoch": now()})
     return 200, {"artifacts_created": len(items), "metadata_created": len(items)}
 
 
 def artifacts(task, attempt=None):
     """Return a task's artifacts of an attempt, or of the last one."""
-    found = STORE.list(f"{task}/artifact")
+    found = store().list(f"{task}/artifact")
     last = max((int(each["attempt_id"]) for each in found), default=0)
     wanted = last if attempt is None else int(attempt)
     return [each for each in found if int(each["attempt_id"]) == wanted]
@@ -122,7 +125,7 @@ def tag(path, body):
         tags = (set(run["tags"]) | set(body["tags_to_add"])) - set(body["tags_to_remove"])
         run["tags"] = sorted(tags)
 
-    run = STORE.change(path, change)
+    run = store().change(path, change)
     return (200, {"tags": run["tags"]}) if run else (404, {"message": f"there is no {path}"})
 
 
@@ -130,11 +133,11 @@ def filtered(step, query):
     """Return the pathspecs of a step's tasks, of which a metadata field matches a pattern."""
     field, pattern = (query.get(n, [""])[0] for n in ("metadata_field_name", "pattern"))
     found = []
-    for task in STORE.list(f"{step}/tasks"):
+    for task in store().list(f"{step}/tasks"):
         names = [task[n] for n in ("flow_id", "run_number", "step_name", "task_id")]
         if not pattern or any(
             (not field or each["field_name"] == field) and re.search(pattern, str(each["value"]))
-            for each in STORE.list(f"{step}/tasks/{task['task_id']}/metadata")
+            for each in store().list(f"{step}/tasks/{task['task_id']}/metadata")
         ):
             found.append("/".join(names))
     return found
@@ -148,9 +151,9 @@ def look(path, query):
         return next((a for a in artifacts(match[1], match[3]) if a["name"] == match[2]), None)
     if path.endswith("/filtered_tasks"):
         return filtered(path.rpartition("/")[0], query)
-    found = STORE.get(path)
+    found = store().get(path)
     if found is None and path.endswith(("/flows", "/runs", "/steps", "/tasks", "/metadata")):
-        return STORE.list(path)
+        return store().list(path)
     return found
 
 
@@ -193,8 +196,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def serve():
-    global STORE
-    STORE = Store("/data/metadata.db")
+    store()  # before there are threads
     ThreadingHTTPServer.daemon_threads = True
     ThreadingHTTPServer(("0.0.0.0", PORT), Handler).serve_forever()  # noqa: S104
 
