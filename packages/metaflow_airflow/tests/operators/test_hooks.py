@@ -4,7 +4,7 @@ import pytest
 from metaflow_airflow.operators.attempt import Try, chosen_inputs, step_task
 from metaflow_airflow.operators.definition import StepDefinition
 from metaflow_airflow.operators.inputs import Reference, Upstream
-from metaflow_airflow.plan.model import Deployment, ExitHooks, PlannedStep, Pod
+from metaflow_airflow.plan.step import Deployment, ExitHooks, PlannedStep, Pod
 
 START, END = Upstream("start", 0), Upstream("end", 0)
 THIS = Try("Flow", "manual", "exit.hooks", -1, 1, 0, (), {"rate": 1})

@@ -6,7 +6,7 @@ import pytest
 from metaflow_airflow.operators.attempt import Try, step_task
 from metaflow_airflow.operators.definition import StepDefinition
 from metaflow_airflow.operators.inputs import Reference, Upstream
-from metaflow_airflow.plan.model import Deployment, PlannedStep
+from metaflow_airflow.plan.step import Deployment, PlannedStep
 from metaflow_airflow.runtime.resume import Resume
 from metaflow_airflow.runtime.task import Clone
 

@@ -4,7 +4,7 @@ import pytest
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph.model import Decorator, Graph
 from metaflow_airflow.plan.hooks import read_hooks
-from metaflow_airflow.plan.model import ExitHooks
+from metaflow_airflow.plan.step import ExitHooks
 
 
 def hook(on_success=(), on_error=()):

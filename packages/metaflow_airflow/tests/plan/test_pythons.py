@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from metaflow_airflow.cli import read_flow
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.plan.model import Python
+from metaflow_airflow.plan.step import Python
 
 FLOW = """
 @pypi(python="3.11.9", packages={"iniconfig": "2.0.0"})

@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-from metaflow_airflow.plan.model import Pod
+from metaflow_airflow.plan.step import Pod
 from metaflow_airflow.pods.spec import manifest
 
 from .test_payload import task

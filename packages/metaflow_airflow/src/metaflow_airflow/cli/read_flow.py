@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.plan.model import Parameter, Python
+from metaflow_airflow.plan.model import Parameter
+from metaflow_airflow.plan.step import Python
 
 _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _JSON_TYPES = ("object", "array", "string", "number", "boolean", "null")

@@ -8,7 +8,7 @@ from typing import Any
 
 from metaflow_airflow.operators.definition import StepDefinition
 from metaflow_airflow.operators.inputs import Reference, Upstream, taken
-from metaflow_airflow.plan.model import Deployment, Python
+from metaflow_airflow.plan.step import Deployment, Python
 from metaflow_airflow.runtime import ids
 from metaflow_airflow.runtime.resume import Resume, split
 from metaflow_airflow.runtime.task import Clone, Init, StepResult, StepTask

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from metaflow_airflow.operators.inputs import Upstream
-from metaflow_airflow.plan.model import Deployment, ExitHooks, PlannedStep
+from metaflow_airflow.plan.step import Deployment, ExitHooks, PlannedStep
 
 
 @dataclass(frozen=True)

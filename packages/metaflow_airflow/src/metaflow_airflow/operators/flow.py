@@ -14,14 +14,14 @@ from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.operators.definition import StepDefinition
 from metaflow_airflow.operators.inputs import Upstream
 from metaflow_airflow.operators.process import MetaflowProcessOperator
-from metaflow_airflow.plan.model import (
+from metaflow_airflow.plan.step import (
     CODE_METADATA,
     Deployment,
     ExitHooks,
-    Items,
     PlannedStep,
     Pod,
     Python,
+    items_task,
 )
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class MetaflowFlow:
     def items(self, foreach: str) -> BaseOperator:
         """Add the task that makes one list of the items of all tasks of a nested foreach step."""
         source = self._task(foreach)
-        name = Items(foreach).name
+        name = items_task(foreach)
         if name in self._tasks:
             return self._tasks[name].operator  # type: ignore[no-any-return]
         from metaflow_airflow.operators.items import MetaflowItemsOperator
@@ -297,7 +297,7 @@ class MetaflowFlow:
         return operator_class.partial(**arguments).expand(item=items)
 
     def _list_of(self, foreach: str) -> Any:
-        flattened = Items(foreach).name
+        flattened = items_task(foreach)
         if self._task(foreach).pod and self.pods_on == "triggerer":
             # Airflow maps over no list that a trigger returned.
             self.items(foreach)

@@ -63,11 +63,6 @@ async def state_in_trigger(
     return states.get(_key(task_id, map_index))
 
 
-def items_task(foreach: str) -> str:
-    """The task that gives the items of a foreach step as one list; no step's name has a dot."""
-    return f"{foreach}.items"
-
-
 def _states(
     ti: Any, task_id: str, *, dag_id: str | None = None, dag_run_id: str | None = None
 ) -> Mapping[str, Any]:

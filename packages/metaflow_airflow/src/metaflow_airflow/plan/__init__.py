@@ -1,32 +1,29 @@
 """What Airflow will run: the graph as tasks. Free of Airflow, Metaflow and I/O.
 
-`build_plan` is loaded when it is asked for: Airflow imports this package whenever it parses a DAG,
-and needs the model alone.
+Each name is loaded when it is asked for: Airflow imports this package whenever it parses a DAG, and
+needs `plan.step` alone.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from metaflow_airflow.plan.model import (
-    Body,
-    Deployment,
-    Items,
-    Parameter,
-    Plan,
-    PlannedStep,
-    Pod,
-    Schedule,
-    Sensor,
-)
-
 if TYPE_CHECKING:
     from metaflow_airflow.plan.build import build_plan
+    from metaflow_airflow.plan.model import Body, Items, Parameter, Plan, Schedule, Sensor
+    from metaflow_airflow.plan.step import Deployment, PlannedStep, Pod
+
+_ROOMS = {
+    "build": ("build_plan",),
+    "model": ("Body", "Items", "Parameter", "Plan", "Schedule", "Sensor"),
+    "step": ("Deployment", "PlannedStep", "Pod"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name != "build_plan":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"{__name__}.build").build_plan
+    for room, names in _ROOMS.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{room}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [

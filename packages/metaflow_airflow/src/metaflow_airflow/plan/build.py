@@ -6,10 +6,11 @@ from collections.abc import Container, Mapping, Sequence
 from graphlib import TopologicalSorter
 
 from metaflow_airflow.graph import Graph, Kind, Step
-from metaflow_airflow.plan.model import Block, Body, Items, PlannedStep, Pod, Python
+from metaflow_airflow.plan.model import Block, Body, Items
 from metaflow_airflow.plan.pod import pod_of
 from metaflow_airflow.plan.refuse import refuse
 from metaflow_airflow.plan.secrets import plain_variables
+from metaflow_airflow.plan.step import PlannedStep, Pod, Python
 
 # Airflow takes 200 characters for the id of a task group, 250 for that of a task.
 _GROUP_LENGTH = 180

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from metaflow_airflow.plan.model import Body, Items, Plan, PlannedStep
+from metaflow_airflow.plan.model import Body, Items, Plan
+from metaflow_airflow.plan.step import PlannedStep
 
 
 def explain(plan: Plan) -> str:

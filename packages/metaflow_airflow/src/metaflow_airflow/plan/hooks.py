@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph import Graph
-from metaflow_airflow.plan.model import ExitHooks
+from metaflow_airflow.plan.step import ExitHooks
 
 
 def read_hooks(graph: Graph) -> ExitHooks | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph import Step
-from metaflow_airflow.plan.model import Pod
+from metaflow_airflow.plan.step import Pod
 
 _QOS = ("guaranteed", "burstable")
 

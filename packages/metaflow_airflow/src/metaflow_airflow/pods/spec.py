@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from metaflow_airflow.plan.model import Pod
+from metaflow_airflow.plan.step import Pod
 from metaflow_airflow.pods.command import TASK_VARIABLE, TERMINATION_LOG, container_command
 from metaflow_airflow.runtime.payload import pack
 from metaflow_airflow.runtime.task import StepTask

@@ -20,6 +20,7 @@ from metaflow_airflow.operators import attempt, references
 from metaflow_airflow.operators.attempt import Try
 from metaflow_airflow.operators.definition import StepDefinition
 from metaflow_airflow.operators.inputs import XCOM_KEY, Reference, Upstream
+from metaflow_airflow.plan.step import items_task
 from metaflow_airflow.pods import names
 from metaflow_airflow.pods.cluster import ClusterError, UnreachableError
 from metaflow_airflow.pods.hub import Hubs
@@ -193,7 +194,7 @@ class PodTrigger(BaseTrigger):
 
     async def _item(self, definition: StepDefinition, map_index: int) -> Mapping[str, Any]:
         items = await self._ti.axcom_pull(
-            task_ids=references.items_task(str(definition.step.each)), map_indexes=-1
+            task_ids=items_task(str(definition.step.each)), map_indexes=-1
         )
         return dict(items[map_index])
 

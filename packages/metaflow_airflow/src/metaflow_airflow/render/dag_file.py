@@ -9,7 +9,7 @@ from typing import Any
 
 from metaflow_airflow import __version__
 from metaflow_airflow.plan import Body, Items, Parameter, Plan, PlannedStep, Pod, Sensor
-from metaflow_airflow.plan.model import CODE_METADATA, ExitHooks, Python
+from metaflow_airflow.plan.step import CODE_METADATA, ExitHooks, Python
 from metaflow_airflow.render.literals import Source, call, literal
 
 _SENSORS = {
