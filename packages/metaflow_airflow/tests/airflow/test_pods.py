@@ -182,12 +182,14 @@ def second_triggerer(pods, stack, tmp_path):
             [sys.executable, "-m", "airflow", "triggerer", "--skip-serve-logs"],
             env=first.environ(), stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
+    second = psutil.Process(process.pid)
     alive = {"job_type": "TriggererJob", "is_alive": "true"}
     until(lambda: pods.client._get("jobs", alive)["total_entries"] == 2, "the second triggerer")
     try:
-        yield psutil.Process(process.pid)
+        yield second
     finally:
-        kill_all(psutil.Process(process.pid))
+        kill_all(second)
+        process.wait()
 
 
 def test_both_of_two_triggerers_are_killed_and_the_step_runs_once(
@@ -218,17 +220,20 @@ def test_a_running_step_that_is_cleared_ends_its_pod_and_runs_anew(
     no_pod_left(kubeconfig)
 
 
-def test_a_step_past_its_timeout_ends_by_itself_and_may_be_caught(pods, kubeconfig):
-    dag_id = export(pods, "overdue")
-    caught = pods.start(dag_id, {"how": "caught"})
-    late = pods.start(dag_id, {"how": "late"})
+def test_a_step_past_its_timeout_ends_and_is_tried_again(pods, stack, kubeconfig):
+    # Metaflow takes no shorter one for Kubernetes.
+    timeout = ("--with", "timeout:seconds=60")
+    pods.flow(FLOWS / "marked.py", "--with", LIMITED, *timeout, "airflow", "create")
+    pods.client.set_paused("Marked", False)
+    dag_run_id = pods.start("Marked", {"fails": "late"})
 
-    artifacts = pods.artifacts(f"{dag_id}/{pods.wait(dag_id, caught)}")
-    pods.wait(dag_id, late, expect="failed")
+    run_id = pods.wait("Marked", dag_run_id)
 
-    assert "timed out after 1 seconds" in artifacts["slow"]["overdue"]
-    path = f"dags/{dag_id}/dagRuns/{late}/taskInstances/late/logs/1"
-    assert "timed out" in json.dumps(pods.client._get(path, {"full_content": "true"}))
+    assert marks(stack, run_id) == ["0", "1"]
+    log = pods.client._get(
+        f"dags/Marked/dagRuns/{dag_run_id}/taskInstances/work/logs/1", {"full_content": "true"}
+    )
+    assert "timed out after 60 seconds" in json.dumps(log)
     no_pod_left(kubeconfig)
 
 

@@ -11,7 +11,7 @@ class Marked(FlowSpec):
     """start -> work -> end."""
 
     seconds = Parameter("seconds", default=1)
-    fails = Parameter("fails", default="", help="how the first attempt ends: exit, memory or never")
+    fails = Parameter("fails", default="", help="how the first attempt ends: exit, memory or late")
 
     @step
     def start(self):
@@ -28,6 +28,8 @@ class Marked(FlowSpec):
             time.sleep(1)
         if self.fails == "exit":
             raise SystemExit(202)
+        if self.attempt == 0 and self.fails == "late":
+            time.sleep(300)
         if self.attempt == 0 and self.fails == "memory":
             self.hoard = bytearray(1 << 30)
         self.next(self.end)

@@ -164,8 +164,9 @@ _DAG_PROCESSOR: dict[str, object] = {
     # How soon a new file is seen (300 s unless set): two small folders are listed.
     "refresh_interval": 5,
     "bundle_refresh_check_interval": 1,
-    # A changed file is parsed when its time changes; this is for the unchanged ones.
-    "min_file_process_interval": 30,
+    # A changed file is parsed when its time changes. The unchanged ones give the same DAG again:
+    # at 30 s (the default), two hundred of them would keep a core busy all day.
+    "min_file_process_interval": 300,
     "parsing_processes": 2,
     "dag_file_processor_timeout": 90,
     "print_stats_interval": 300,
