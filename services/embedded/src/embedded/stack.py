@@ -281,8 +281,10 @@ class Stack:
     def _is_whole(self) -> bool:
         """Whether every server runs; the supervisor may not have noticed a kill yet."""
         status = self.status()
+        pids = [info["pid"] for info in status["servers"].values()]
+        # One that has just crashed has no pid any more, a moment before the phase says so.
         return status["phase"] == "ready" and all(
-            processes.is_alive(info["pid"]) for info in status["servers"].values()
+            pid is not None and processes.is_alive(pid) for pid in pids
         )
 
     def _wake(self) -> None:
