@@ -12,7 +12,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ import psutil
 from embedded.stack import Stack
 from metaflow_airflow.deploy.rest import AirflowClient
 from metaflow_airflow.deploy.runs import new_dag_run_id
+from watching import Watcher
 
 FLOWS = Path(__file__).parent / "flows"
 SIZES = (50, 500)
@@ -81,28 +81,21 @@ def on_airflow(client: AirflowClient, dag_id: str, conf: Mapping[str, object]) -
     return time.monotonic() - began
 
 
-class Memory:
+class Memory(Watcher):
     """The most that the stack's processes held at once, beyond what they held at the start."""
 
+    interval = 2
+
     def __init__(self, stack: Stack) -> None:
+        super().__init__()
         servers = stack.status()["servers"].values()
         self._roots = [server["pid"] for server in servers if server.get("pid")]
         self._idle = self._sum()
         self.most = 0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> Memory:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(2):
-            self.most = max(self.most, self._sum() - self._idle)
+    def look(self) -> None:
+        """Keep the most."""
+        self.most = max(self.most, self._sum() - self._idle)
 
     def _sum(self) -> int:
         seen: dict[int, int] = {}

@@ -24,18 +24,20 @@ import argparse
 import os
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from beside_run import FLOWS, Memory, on_airflow, timed
 from embedded.stack import Stack
 from metaflow_airflow.deploy.rest import AirflowClient, NotFoundError
+from watching import Watcher
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from packages.metaflow_airflow.tests.airflow import in_pods
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT)]
+from waiting import until  # noqa: E402
+
+from packages.metaflow_airflow.tests.airflow import in_pods  # noqa: E402
 
 BY_HAND = """
 import time
@@ -78,7 +80,6 @@ with DAG(
     start >> made
     each >> join >> KubernetesPodOperator(task_id="end", arguments=WORK, **POD)
 """
-_WITHIN = 180  # seconds for Airflow to read a file
 
 
 @dataclass(frozen=True)
@@ -178,33 +179,26 @@ class Table:
         return seconds
 
 
-class PodCpu:
+class PodCpu(Watcher):
     """CPU seconds of each pod on this node, from its control group, which goes with the pod."""
 
+    interval = 0.05
+
     def __init__(self) -> None:
+        super().__init__()
         self._seen: dict[Path, float] = {}
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
+        self._before = set(self._groups())
 
     @property
     def mean(self) -> float:
         """Of a pod."""
         return sum(self._seen.values()) / len(self._seen) if self._seen else 0.0
 
-    def __enter__(self) -> PodCpu:
-        self._before = set(self._groups())
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.05):
-            for group in self._groups():
-                if group not in self._before:
-                    self._seen[group] = max(self._seen.get(group, 0.0), _cpu(group))
+    def look(self) -> None:
+        """Keep the most of each pod that was not there before."""
+        for group in self._groups():
+            if group not in self._before:
+                self._seen[group] = max(self._seen.get(group, 0.0), _cpu(group))
 
     def _groups(self) -> list[Path]:
         root = Path("/sys/fs/cgroup")
@@ -228,15 +222,6 @@ def has(client: AirflowClient, dag_id: str) -> bool:
     except NotFoundError:
         return False
     return True
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a condition; end the benchmark when it does not come."""
-    deadline = time.monotonic() + _WITHIN
-    while not condition():
-        if time.monotonic() > deadline:
-            sys.exit(f"{what} did not come within {_WITHIN} s")
-        time.sleep(0.5)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,8 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,20 +27,21 @@ from embedded import bundle, s3
 from embedded.airflow_api import AirflowApi
 from embedded.compose import ComposeTarget
 from metaflow_airflow.runtime.ids import run_id
+from waiting import until
 
 from .conftest import (
-    ALL_STANDINS,
     KUBECONFIG,
     NO_METAFLOW,
     POD_IMAGE,
     ROOT,
-    STANDINS,
     docker,
     has_docker,
     has_image,
     has_metaflow,
     kubectl,
 )
+from .runs import attempts, create, drawn, end_of, pipeline_run, secrets, task_of, trigger
+from .shooting import Shooting, container, crash, in_mid_step, restart, running_pods
 
 TRAIN = "trip_duration.prod.TrainTripDurationFlow"
 PREDICT = "trip_duration.prod.PredictTripDurationFlow"
@@ -92,82 +91,6 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("profile", ["", "k3s", "cluster"])
-@pytest.mark.parametrize("files", ["compose.yaml", STANDINS, ALL_STANDINS])
-def test_the_files_are_valid(
-    settings: Path, monkeypatch: pytest.MonkeyPatch, profile: str, files: str
-) -> None:
-    monkeypatch.setenv("COMPOSE_PROFILES", profile)
-    monkeypatch.setenv("COMPOSE_FILE", files)
-
-    model = json.loads(docker("compose", "config", "--format", "json"))
-
-    assert ("k3s" in model["services"], "cluster-init" in model["services"]) == (
-        profile == "k3s", profile != "",
-    )  # fmt: skip
-    assert {"postgres", "minio", "metadata", "api-server"} <= set(model["services"])
-    assert ("metaflow-ui" in model["services"]) == (files != ALL_STANDINS)
-
-
-def until(condition: Callable[[], object], what: str, within: float = 300) -> Any:
-    deadline = time.monotonic() + within
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what} did not come within {within} s"
-        time.sleep(0.5)
-    return found
-
-
-class Shooting(threading.Thread):
-    """Prints what the pipeline says, and does something once at a line of it."""
-
-    def __init__(self, process: subprocess.Popen[str], at: dict[str, Callable[[], object]]) -> None:
-        super().__init__(daemon=True)
-        self._process = process
-        self._at = dict(at)
-        self.lines: list[str] = []
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            print(line, end="")
-            self.lines.append(line)
-            for pattern in [p for p in self._at if re.search(p, line)]:
-                try:
-                    self._at.pop(pattern)()
-                except AssertionError as error:
-                    self.error = error
-
-    @property
-    def missed(self) -> list[str]:
-        return list(self._at)
-
-
-def container(service: str, what: str) -> str:
-    return docker("inspect", "--format", what, f"platform-test-{service}-1").strip()
-
-
-def crash(service: str) -> None:
-    """Kill the container's first process: unlike after `docker kill`, it is started again."""
-    os.kill(int(container(service, "{{.State.Pid}}")), signal.SIGKILL)
-
-
-def restart(*services: str) -> None:
-    docker("compose", "restart", "--timeout", "10", *services)
-
-
-def running_pods(flow: str = "") -> list[str]:
-    running = ["get", "pods", "--field-selector=status.phase=Running", "--output", "name"]
-    return [pod for pod in kubectl(*running).split() if pod.startswith(f"pod/{flow.lower()}")]
-
-
-def in_mid_step(shoot: Callable[[], object], flow: str = "") -> None:
-    """Shoot while a step's pod runs, and see that it still does: the shot was not beside it."""
-    (pod, *_) = until(lambda: running_pods(flow), "a step's pod", within=600)
-    shoot()
-    assert pod in running_pods()
-
-
 @pytest.fixture(scope="module")
 def ran(target: ComposeTarget) -> list[str]:
     """The pipeline's output; servers are killed and restarted while it runs."""
@@ -211,29 +134,6 @@ def api(ran: list[str], target: ComposeTarget) -> AirflowApi:
 
 def test_the_pipeline_ends_well_although_servers_die(ran: list[str]) -> None:
     assert re.search(r"predictions written +│ +│ +[1-9][\d,]+", "".join(ran))
-
-
-def pipeline_run(ran: list[str]) -> str:
-    found = re.search(r"data_engineering_dag runs as (\S+)", "".join(ran))
-    assert found
-    return f"data_engineering__{found[1]}"
-
-
-def attempts(target: ComposeTarget, flow: str, run: str) -> dict[str, list[str]]:
-    """By task, the numbers of the attempts that Metaflow registered: each began to run once."""
-    service = target.environment()["METAFLOW_SERVICE_URL"]
-    found = {}
-    with httpx.Client(base_url=service, timeout=60, trust_env=False) as metadata:
-        place = f"/flows/{flow}/runs/{run}"
-        for step in metadata.get(f"{place}/steps").json():
-            tasks = f"{place}/steps/{step['step_name']}/tasks"
-            for task in metadata.get(tasks).json():
-                name = task["task_id"]
-                fields = metadata.get(f"{tasks}/{name}/metadata").json()
-                numbers = [each["value"] for each in fields if each["field_name"] == "attempt"]
-                if step["step_name"] != "_parameters":
-                    found[f"{step['step_name']}/{name}"] = numbers
-    return found
 
 
 @pytest.mark.parametrize("dag_id", [TRAIN, PREDICT])
@@ -280,51 +180,9 @@ def test_the_metaflow_ui_has_timeline_dag_log_and_card_of_a_run(ran: list[str]) 
         assert "<html" in page.lower()
 
 
-def drawn() -> dict[str, str]:
-    lines = Path(os.environ["COMPOSE_ENV_FILES"]).read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line)
-
-
-def secrets() -> list[str]:
-    """The values of the stack's secrets."""
-    found = [
-        value
-        for name, value in drawn().items()
-        if re.search(r"(PASSWORD|SECRET|TOKEN|_KEY)$", name)
-    ]
-    assert len(found) > 10
-    return found
-
-
 @needs_cluster
 def test_no_pod_is_left(ran: list[str]) -> None:
     until(lambda: not kubectl("get", "pods", "--output", "name"), "the end of all pods")
-
-
-def create(target: ComposeTarget, file: Path, *options: str) -> None:
-    """Export a flow: it is in Airflow when the command returns."""
-    done = subprocess.run(
-        [sys.executable, file, *options, "airflow", "create"],
-        env=target.environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def trigger(api: AirflowApi, dag_id: str, conf: dict[str, str]) -> str:
-    api.unpause(dag_id)
-    name = f"test__{time.time()}"
-    api.trigger(dag_id, name, conf)
-    return name
-
-
-def task_of(api: AirflowApi, dag_id: str, run: str, task_id: str = "start") -> Any:
-    return next(t for t in api.task_instances(dag_id, run) if t["task_id"] == task_id)
-
-
-def end_of(api: AirflowApi, dag_id: str, run: str) -> str:
-    ended = lambda: api.run(dag_id, run)["state"] in ("success", "failed")  # noqa: E731
-    until(ended, f"the end of {dag_id} {run}")
-    return str(api.run(dag_id, run)["state"])
 
 
 @dataclass

@@ -6,8 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -19,6 +18,7 @@ from embedded.environment import base_environment
 from embedded.errors import StackError
 from embedded.stack import Stack
 from embedded.state import State
+from waiting import until
 
 from .servers import listening
 
@@ -144,7 +144,7 @@ def test_a_crashed_server_is_reported_by_name_and_started_again_by_up(
 ) -> None:
     before = pids(stack)
     os.kill(before[name], signal.SIGKILL)
-    until(lambda: stack.failures() != [], "the crash was not noticed")
+    until(lambda: stack.failures() != [], "the report of the crash")
 
     code, text = run(*command("status", stack.state.root))
 
@@ -172,12 +172,12 @@ def test_a_hanging_server_is_reported_and_not_replaced(stack: Stack) -> None:
     try:
         until(
             lambda: stack.status()["servers"]["s3"]["state"] == "unhealthy",
-            "nobody noticed that s3 hangs", within=180,
+            "the news that s3 hangs", within=180,
         )  # fmt: skip
         assert run(*command("status", stack.state.root))[0] == 1
     finally:
         os.kill(pid, signal.SIGCONT)
-    until(lambda: stack.status()["servers"]["s3"]["state"] == "ready", "s3 did not recover")
+    until(lambda: stack.status()["servers"]["s3"]["state"] == "ready", "the recovery of s3")
     assert pids(stack)["s3"] == pid
 
 
@@ -186,8 +186,8 @@ def test_the_death_of_the_parent_takes_airflow_along_and_up_brings_it_back(stack
     family = processes.tree(before["airflow-parent"])
     os.kill(before["airflow-parent"], signal.SIGKILL)
 
-    until(lambda: len(stack.failures()) == 5, "not all of Airflow was reported")
-    until(lambda: not any(alive(p) for p in family), "a child outlived the parent")
+    until(lambda: len(stack.failures()) == 5, "the report of all of Airflow")
+    until(lambda: not any(alive(p) for p in family), "the end of the parent's children")
     code, text = run(*command("up", stack.state.root))
 
     assert code == 0, text
@@ -257,10 +257,3 @@ def _as_ordinary_user() -> list[str]:
 
 def alive(process: psutil.Process) -> bool:
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-
-
-def until(condition: Callable[[], bool], otherwise: str, within: float = 60) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.1)

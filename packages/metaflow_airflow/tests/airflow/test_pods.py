@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import boto3
 import psutil
 import pytest
+from waiting import until
 
 from . import in_pods
 from .conftest import FLOWS
@@ -40,14 +40,6 @@ def pods(bridge, stack, kubeconfig):
         )
     with in_pods.way_to_cluster(stack, kubeconfig, service, IMAGE) as settings:
         yield replace(bridge, environment={**bridge.environment, **settings})
-
-
-def until(condition, what, within=120):
-    deadline = time.monotonic() + within
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what} did not come within {within} s"
-        time.sleep(0.2)
-    return found
 
 
 # A memory limit, which a flow that hoards needs, comes with a limit of the CPU.

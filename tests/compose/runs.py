@@ -1,0 +1,81 @@
+"""What the tests do with the stack: deploy, trigger, wait, and look at what ran."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from embedded.airflow_api import AirflowApi
+from embedded.compose import ComposeTarget
+from waiting import until
+
+
+def create(target: ComposeTarget, file: Path, *options: str) -> None:
+    """Export a flow: it is in Airflow when the command returns."""
+    done = subprocess.run(
+        [sys.executable, file, *options, "airflow", "create"],
+        env=target.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def trigger(api: AirflowApi, dag_id: str, conf: dict[str, str]) -> str:
+    api.unpause(dag_id)
+    name = f"test__{time.time()}"
+    api.trigger(dag_id, name, conf)
+    return name
+
+
+def task_of(api: AirflowApi, dag_id: str, run: str, task_id: str = "start") -> Any:
+    return next(t for t in api.task_instances(dag_id, run) if t["task_id"] == task_id)
+
+
+def end_of(api: AirflowApi, dag_id: str, run: str) -> str:
+    ended = lambda: api.run(dag_id, run)["state"] in ("success", "failed")  # noqa: E731
+    until(ended, f"the end of {dag_id} {run}")
+    return str(api.run(dag_id, run)["state"])
+
+
+def pipeline_run(ran: list[str]) -> str:
+    found = re.search(r"data_engineering_dag runs as (\S+)", "".join(ran))
+    assert found
+    return f"data_engineering__{found[1]}"
+
+
+def attempts(target: ComposeTarget, flow: str, run: str) -> dict[str, list[str]]:
+    """By task, the numbers of the attempts that Metaflow registered: each began to run once."""
+    service = target.environment()["METAFLOW_SERVICE_URL"]
+    found = {}
+    with httpx.Client(base_url=service, timeout=60, trust_env=False) as metadata:
+        place = f"/flows/{flow}/runs/{run}"
+        for step in metadata.get(f"{place}/steps").json():
+            tasks = f"{place}/steps/{step['step_name']}/tasks"
+            for task in metadata.get(tasks).json():
+                name = task["task_id"]
+                fields = metadata.get(f"{tasks}/{name}/metadata").json()
+                numbers = [each["value"] for each in fields if each["field_name"] == "attempt"]
+                if step["step_name"] != "_parameters":
+                    found[f"{step['step_name']}/{name}"] = numbers
+    return found
+
+
+def drawn() -> dict[str, str]:
+    lines = Path(os.environ["COMPOSE_ENV_FILES"]).read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def secrets() -> list[str]:
+    """The values of the stack's secrets."""
+    found = [
+        value
+        for name, value in drawn().items()
+        if re.search(r"(PASSWORD|SECRET|TOKEN|_KEY)$", name)
+    ]
+    assert len(found) > 10
+    return found
