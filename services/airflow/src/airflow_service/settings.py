@@ -143,8 +143,9 @@ def _logging(settings: AirflowSettings) -> dict[str, object]:
 
 
 _SCHEDULER: dict[str, object] = {
-    # Saves 0.4 s a task over the default of 1 s; at 0.1 s an idle scheduler costs 15 % of a core.
-    "scheduler_idle_sleep_time": 0.25,
+    # Saves 0.25 s a task over the default of 1 s. At 0.25 s an idle scheduler and its database
+    # cost a fifth of a core all day.
+    "scheduler_idle_sleep_time": 0.5,
     # Listens on every interface; /api/v2/monitor/health tells the same.
     "enable_health_check": False,
     # How soon the tasks of a scheduler that is known to be dead are taken over.

@@ -18,6 +18,7 @@ from .environ import import_path, option, step_variables
 from .failures import LaunchError
 from .logs import LogFile
 from .package import prepare_code
+from .saving import save_small_here
 from .store import TaskStore
 from .task import StepTask
 
@@ -77,6 +78,8 @@ def prepare(task: StepTask, host: Path, work: Work, say: Callable[[str], None]) 
     launcher_main = clear_main()
     _import_metaflow(task, root)
     store = TaskStore(task)
+    if task.datastore == "s3":
+        save_small_here(store.storage)
     store.claim_attempt()
     if task.attempt > task.max_user_code_retries and store.follows_ended():
         # A running task was cleared, which leaves Airflow's count of tries as it was: whoever

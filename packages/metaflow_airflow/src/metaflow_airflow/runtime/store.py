@@ -47,9 +47,10 @@ class TaskStore:
         found = [each for each in DATASTORES if task.datastore == each.TYPE]
         if not found:
             raise LaunchError(f"This Metaflow has no datastore of type {task.datastore!r}.")
+        self.storage: type[Any] = found[0]
         self._task = task
         self._store: Any = FlowDataStore(
-            task.flow, None, storage_impl=found[0], ds_root=task.datastore_root
+            task.flow, None, storage_impl=self.storage, ds_root=task.datastore_root
         )
 
     def claim_attempt(self) -> None:
