@@ -157,7 +157,8 @@ def _source(options: argparse.Namespace) -> str:
             f"{path} is on this machine, where containers do not see it: copy its files to "
             "s3://trip-data/source/ and give that as --source, or a URL"
         )
-    return str(path.absolute())
+    # Shown without the dots that absolute() keeps, and with the name that resolve() would follow.
+    return os.path.abspath(path)  # noqa: PTH100
 
 
 def _stack(options: argparse.Namespace, console: Console, began: float | None = None) -> Stack:
