@@ -181,7 +181,7 @@ def flow(task_id: str, dag_id: str, conf: dict[str, str]) -> TriggerDagRunOperat
         conf=conf,
         wait_for_completion=True,
         deferrable=True,
-        poke_interval=2,
+        poke_interval=1,
         # Runs of a paused DAG never begin: fail instead of waiting for ever.
         fail_when_dag_is_paused=True,
         # A task of its own for this would cost a worker's start.
