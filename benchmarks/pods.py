@@ -182,7 +182,7 @@ class Table:
 class PodCpu(Watcher):
     """CPU seconds of each pod on this node, from its control group, which goes with the pod."""
 
-    interval = 0.05
+    interval = 0.1
 
     def __init__(self) -> None:
         super().__init__()

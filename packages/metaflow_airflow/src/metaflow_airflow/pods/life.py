@@ -162,23 +162,37 @@ class PodLife:
         pod = subscription.pod
         seconds = time.monotonic() - begin
         if pod is not None:
-            pending = pod.get("status", {}).get("phase", "Pending") == "Pending"
-            events = await self._events(pod) if is_over(pod) or (pending and seconds > 1) else []
-            ending = reasons.ending(pod, events, list(tail))
-            if ending is None and subscription.deleted:
-                ending = reasons.vanished(pod)
-            if ending is None and pending:
-                ending = reasons.stuck(
-                    pod, events, pending_seconds=seconds, limit=self._limits.pending
-                )
-            overstayed = self._overstayed(pod)
-            if ending is None and overstayed is not None and not has_ended(pod):
-                ending = reasons.lost(pod, overstayed)
+            is_gone = subscription.deleted
+            ending = self._ending(pod, [], tail, seconds, is_gone=is_gone)
+            if ending is not None and not ending.ok:
+                # They only explain. Listing them for each pod that waits for room or ends well
+                # costs the API server more than the pods do.
+                events = await self._events(pod)
+                ending = self._ending(pod, events, tail, seconds, is_gone=is_gone)
             if ending is not None:
                 return ending
             if self._limits.seconds is not None and seconds > self._limits.seconds:
                 return reasons.overdue(pod, self._limits.seconds)
         return self._unreachable_for_long()
+
+    def _ending(
+        self,
+        pod: dict[str, Any],
+        events: list[dict[str, Any]],
+        tail: Sequence[str],
+        seconds: float,
+        *,
+        is_gone: bool,
+    ) -> Ending | None:
+        ending = reasons.ending(pod, events, list(tail))
+        if ending is None and is_gone:
+            ending = reasons.vanished(pod)
+        if ending is None and pod.get("status", {}).get("phase", "Pending") == "Pending":
+            ending = reasons.stuck(pod, events, pending_seconds=seconds, limit=self._limits.pending)
+        overstayed = self._overstayed(pod)
+        if ending is None and overstayed is not None and not has_ended(pod):
+            ending = reasons.lost(pod, overstayed)
+        return ending
 
     def _overstayed(self, pod: dict[str, Any]) -> float | None:
         """Seconds since a deleted pod was to go; None while it may still."""
