@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,12 +27,12 @@ def relays(host: str, *ports: int) -> Iterator[dict[int, int]]:
 
     async def pump(source: Any, target: Any) -> None:
         try:
-            while data := await source.read(65536):
-                target.write(data)
-                await target.drain()
-        except OSError:
-            return
-        target.close()
+            with suppress(OSError):
+                while data := await source.read(65536):
+                    target.write(data)
+                    await target.drain()
+        finally:
+            target.close()
 
     def relay(port: int) -> Any:
         async def serve(reader: Any, writer: Any) -> None:
