@@ -1,10 +1,12 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from embedded.errors import StackError
+from embedded.stack import Stack
 from embedded.state import State
 
 HOLD = """
@@ -116,3 +118,15 @@ def test_a_lock_excludes_other_processes_until_its_holder_dies(state: State) -> 
     with state.lock("up"):
         assert state.is_locked("up")
     assert not state.is_locked("up")
+
+
+def test_a_server_that_has_just_crashed_does_not_pass_for_one_that_runs(state: State) -> None:
+    """Its pid is gone a moment before the phase says so; `up` may look in between."""
+    scheduler = {"state": "crashed", "pid": os.getpid()}
+    whole = {"phase": "ready", "ports": {}, "servers": {"scheduler": scheduler}}
+    with state.lock("supervisor"):
+        state.write(whole)
+        assert Stack(state.root)._is_whole()
+
+        state.write(whole | {"servers": {"scheduler": scheduler | {"pid": None}}})
+        assert not Stack(state.root)._is_whole()
