@@ -225,7 +225,7 @@ def test_a_step_past_its_timeout_ends_and_is_tried_again(pods, stack, kubeconfig
     log = pods.client._get(
         f"dags/Marked/dagRuns/{dag_run_id}/taskInstances/work/logs/1", {"full_content": "true"}
     )
-    assert "timed out after 60 seconds" in json.dumps(log)
+    assert "timed out after 0 hours, 0 minutes, 60 seconds" in json.dumps(log)
     no_pod_left(kubeconfig)
 
 
