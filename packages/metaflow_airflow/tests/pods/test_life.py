@@ -57,7 +57,9 @@ def test_no_room_in_the_cluster_names_what_is_missing(kubeconfig):
         def large(spec):
             spec["containers"][0]["resources"]["requests"] = {"cpu": "500"}
 
-        ending = await site.life("true", change=large, limits=Limits(pending=3)).run()
+        # Waiting for room is not the step's time.
+        limits = Limits(pending=3, seconds=1)
+        ending = await site.life("true", change=large, limits=limits).run()
         assert (ending.kind, ending.retry) == ("no-room", True)
         assert "cpu 500" in ending.sentence
         assert "Insufficient cpu" in ending.sentence

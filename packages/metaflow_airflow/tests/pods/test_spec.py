@@ -65,7 +65,7 @@ def test_all_that_kubernetes_takes_arrives():
     }  # fmt: skip
     assert pod["tolerations"] == [{"key": "k", "tolerationSeconds": 5}]
     assert pod["automountServiceAccountToken"] is True
-    assert pod["activeDeadlineSeconds"] == 120
+    assert pod["activeDeadlineSeconds"] == 120 + 600
 
 
 def test_labels_of_the_flow_do_not_hide_those_by_which_the_pod_is_found():

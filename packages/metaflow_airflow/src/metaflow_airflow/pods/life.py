@@ -30,7 +30,7 @@ class Limits:
 
     Args:
         run_pods: pods of the DAG run at once; None for no limit.
-        seconds: until the pod is deleted, from its creation on; None for no deadline.
+        seconds: until the pod is deleted, from its container's start on; None for no deadline.
         pending: seconds until a pod without room is given up.
         unreachable: seconds without an answer of the API server until the step is given up.
         leaving: seconds beyond its grace period in which a deleted pod must go; its node is taken
@@ -72,6 +72,7 @@ class PodLife:
         self._say = say
         self._still_wanted = still_wanted
         self._uid: str | None = None
+        self._started: float | None = None
         self._told_unreachable = False
         self._leaving: dict[str, float] = {}  # when each pod was first seen to be deleted
 
@@ -140,6 +141,7 @@ class PodLife:
             while True:
                 pod = subscription.pod or {}
                 if following is None and _has_started(pod):
+                    self._started = time.monotonic()
                     following = asyncio.create_task(log.follow())
                 if following is not None and not is_read and has_ended(pod):
                     following.cancel()
@@ -171,8 +173,9 @@ class PodLife:
                 ending = self._ending(pod, events, tail, seconds, is_gone=is_gone)
             if ending is not None:
                 return ending
-            if self._limits.seconds is not None and seconds > self._limits.seconds:
-                return reasons.overdue(pod, self._limits.seconds)
+            limit = self._limits.seconds
+            if limit is not None and self._running_seconds() > limit:
+                return reasons.overdue(pod, limit)
         return self._unreachable_for_long()
 
     def _ending(
@@ -193,6 +196,10 @@ class PodLife:
         if ending is None and overstayed is not None and not has_ended(pod):
             ending = reasons.lost(pod, overstayed)
         return ending
+
+    def _running_seconds(self) -> float:
+        """Waiting for room, or for the image, is not the step's time."""
+        return time.monotonic() - self._started if self._started is not None else 0.0
 
     def _overstayed(self, pod: dict[str, Any]) -> float | None:
         """Seconds since a deleted pod was to go; None while it may still."""

@@ -13,6 +13,7 @@ from metaflow_airflow.runtime.task import StepTask
 CONTAINER = "step"
 _DEADLINE = 5 * 24 * 3600  # Metaflow's own for a step without @timeout
 _GRACE = 30
+_START_SECONDS = 600  # for its image to come: Kubernetes counts from when the node took the pod
 _SECURITY = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -40,7 +41,8 @@ def manifest(
     """The pod.
 
     Args:
-        deadline: seconds after which Kubernetes ends it, also when Airflow is gone.
+        deadline: seconds that the step may run. Kubernetes ends the pod then, start included, also
+            when Airflow is gone.
 
     Raises:
         TaskFormatError: the task is too large for a container's environment.
@@ -71,7 +73,7 @@ def manifest(
         "spec": _without_empty(
             {
                 "restartPolicy": "Never",
-                "activeDeadlineSeconds": deadline or _DEADLINE,
+                "activeDeadlineSeconds": deadline + _START_SECONDS if deadline else _DEADLINE,
                 "terminationGracePeriodSeconds": _GRACE,
                 "automountServiceAccountToken": bool(pod.service_account),
                 "enableServiceLinks": False,

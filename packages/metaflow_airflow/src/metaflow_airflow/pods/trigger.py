@@ -113,7 +113,7 @@ class PodTrigger(BaseTrigger):
                 ),
                 limits=Limits(
                     run_pods=self._ti.task.dag.max_active_tasks,
-                    seconds=seconds + _GRACE if seconds else None,
+                    seconds=seconds,
                 ),
                 on_line=_log_line,
                 say=lambda text: self.log.info("%s", text),
