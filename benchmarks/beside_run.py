@@ -9,6 +9,8 @@ Memory is what Airflow's processes and the steps hold together at most (PSS), be
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,7 @@ DEADLINE = 3600  # seconds
 
 def main(sizes: tuple[int, ...]) -> None:
     """Print one table."""
+    end_when_told()
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder) / "state")
         stack.up()
@@ -61,10 +64,24 @@ def timed(arguments: list[str], environment: Mapping[str, str]) -> float:
     """Seconds of a flow's command."""
     began = time.monotonic()
     command = [sys.executable, arguments[0], "--no-pylint", "--quiet", *arguments[1:]]
-    done = subprocess.run(command, env=dict(environment), capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{arguments} failed:\n{done.stdout}{done.stderr}")
+    with subprocess.Popen(
+        command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            # The steps that it started outlive a `run` that is killed.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode:
+        sys.exit(f"{arguments} failed:\n{output}")
     return time.monotonic() - began
+
+
+def end_when_told() -> None:
+    """Let SIGTERM end this program as Ctrl-C does: what it started is stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def on_airflow(client: AirflowClient, dag_id: str, conf: Mapping[str, object]) -> float:

@@ -28,7 +28,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from beside_run import FLOWS, Memory, on_airflow, timed
+from beside_run import FLOWS, Memory, end_when_told, on_airflow, timed
 from embedded.stack import Stack
 from metaflow_airflow.deploy.rest import AirflowClient, NotFoundError
 from watching import Watcher
@@ -118,6 +118,7 @@ def main() -> None:
     kubeconfig, service = os.environ["KUBECONFIG"], in_pods.service_url()
     if not service:
         sys.exit("set METAFLOW_AIRFLOW_TEST_SERVICE_URL to a metadata service on 127.0.0.1")
+    end_when_told()
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder) / "state")
         stack.up()
