@@ -59,6 +59,8 @@ def stack_environment(state: State, ports: Mapping[str, int], credentials: Json)
         "METAFLOW_DEFAULT_METADATA": "local",
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(state.folder("metaflow")),
         "METAFLOW_HOME": str(state.folder("metaflow-home")),
+        # Its default is one folder in /tmp, which belongs to whoever on this machine came first.
+        "METAFLOW_CLIENT_CACHE_PATH": str(state.folder("tmp") / "metaflow-client"),
         "METAFLOW_USER": metaflow_user(),
         "METAFLOW_AIRFLOW_DAGS_FOLDER": str(state.folder("dags")),
         "METAFLOW_AIRFLOW_PYTHON": str(state.flows_python),
