@@ -64,9 +64,10 @@ def timed(arguments: list[str], environment: Mapping[str, str]) -> float:
     """Seconds of a flow's command."""
     began = time.monotonic()
     command = [sys.executable, arguments[0], "--no-pylint", "--quiet", *arguments[1:]]
-    with subprocess.Popen(
+    # Metaflow puts what it sends into the working directory; one that is killed leaves it there.
+    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(
         command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
+        start_new_session=True, cwd=folder,
     ) as process:  # fmt: skip
         try:
             output, _ = process.communicate()
