@@ -3,6 +3,7 @@ a made-up city's."""
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -104,12 +105,22 @@ def test_the_report_names_runs_drift_and_cards_that_can_be_viewed(world: World) 
     assert report["predict"]["concept_drift"]["rmse"] == pytest.approx(
         report["train"]["rmse"], rel=1e-3
     )
-    for flow, part in (("train_trip_duration", "train"), ("predict_trip_duration", "predict")):
+    for flow, part, charts in (
+        ("train_trip_duration", "train", 3),
+        ("predict_trip_duration", "predict", 7),
+    ):
         target = world.site.directory / f"{part}.html"
         # Metaflow's card commands take a pathspec without the flow's name.
         _, _, task = report[part]["card"].partition("/")
         world.site.flow(flow, "card", "get", task, str(target))
-        assert target.stat().st_size > 200_000  # with the charts' pixels in it
+        assert _card_data(target).count('"type": "vegaChart"') == charts
+
+
+def _card_data(page: Path) -> str:
+    """What a card shows, as the JSON that stands in its page."""
+    found = re.search(r'__MF_DATA__\["[^"]+"\] = "([A-Za-z0-9+/=]+)"', page.read_text())
+    assert found, f"no data in {page}"
+    return base64.b64decode(found[1]).decode()
 
 
 def test_the_report_without_runs_says_so(site: Site) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-from metaflow.cards import Image, Markdown, Table
+from metaflow.cards import Markdown, Table, VegaChart
 
 from ml_flows import charts, dataset
 from ml_flows.dataset import Manifest, Split
 from ml_flows.drift import Reference, Statistics, error_distribution
 from ml_flows.metrics import Floats, errors_by, minutes
 
+_PLOTTED = ("duration_minutes", "hour", "weekday", "pickup_zone")
 _WORDS = {"stable": "stable", "moderate": "**moderate**", "large": "**large**"}
 
 
@@ -51,15 +52,15 @@ def training(
             headers=["Model", "RMSE, minutes", "MAE, minutes", "Bias, minutes"],
         ),
         Markdown("## When it errs"),
-        _image(
+        VegaChart(
             charts.errors_by_hour(
                 errors_by(hours, actual, predicted), errors_by(hours, actual, baseline)
             )
         ),
         Markdown("## How it errs\nTrips on the dashed line were predicted to the minute."),
-        _image(charts.predicted_against_actual(actual, predicted)),
+        VegaChart(charts.predicted_against_actual(actual, predicted)),
         Markdown("## What it looks at"),
-        _image(charts.bars(importance, "growth of the RMSE when shuffled, minutes")),
+        VegaChart(charts.bars(importance, "growth of the RMSE when shuffled, minutes")),
         Markdown("## What it read"),
         _datasets(dataset.manifests(split)),
     ]
@@ -103,8 +104,8 @@ def drift(
             ],
             headers=["Feature", "PSI", "KS", "Wasserstein", "Jensen-Shannon", "Unseen", "Level"],
         ),
-        _image(charts.psi_bars(data)),
-        _image(charts.distributions(before, now, labels)),
+        VegaChart(charts.psi_bars(data)),
+        *(VegaChart(charts.distribution(name, before, now, labels)) for name in _PLOTTED),
         Markdown(
             "## Concept drift: other errors?\n"
             "The reference are trips of the training months that the model was not fitted on. "
@@ -123,12 +124,12 @@ def drift(
             ],
             headers=["", "RMSE, minutes", "MAE, minutes", "Bias, minutes", "Trips"],
         ),
-        _image(
+        VegaChart(
             charts.error_distributions(
                 reference["distribution"], error_distribution(actual, predicted), labels
             )
         ),
-        _image(charts.errors_by_day(errors_by(days, actual, predicted), reference["errors"])),
+        VegaChart(charts.errors_by_day(errors_by(days, actual, predicted), reference["errors"])),
         Markdown(f"Predictions: `{predictions['uri']}`"),
     ]
 
@@ -171,7 +172,3 @@ def _datasets(manifests: list[Manifest]) -> Any:
         ],
         headers=["Month", "Trips", "Source", "Dataset"],
     )
-
-
-def _image(figure: Any) -> Any:
-    return Image(charts.png(figure))

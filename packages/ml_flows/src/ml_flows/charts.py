@@ -1,172 +1,269 @@
-"""Charts for the cards. Pure: numbers in, Matplotlib figures out; nothing is shown or saved."""
+"""Charts for the cards, as Vega-Lite specifications. Pure: numbers in, dictionaries out.
+
+The reader's browser draws them, from the copy of Vega that each card carries: a step that makes
+a card loads no drawing library, and figures stand under the mouse.
+"""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ml_flows.drift import LARGE_PSI, MODERATE_PSI, Distribution, Statistics
 from ml_flows.metrics import LONGEST, Errors, Floats
 
+Spec = dict[str, Any]
+
 MODEL, OTHER, NEW, INK, FAINT = "#2563a8", "#9aa5b1", "#d9822b", "#1f2933", "#e4e7eb"
 _LEVELS = {"stable": MODEL, "moderate": NEW, "large": "#c0392b"}
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_SHOWN_ZONES = 10
+_CELLS = 48
+_LOOK = {
+    "view": {"stroke": None},
+    "axis": {"gridColor": FAINT, "domainColor": OTHER, "tickColor": OTHER, "labelColor": INK},
+    "legend": {"orient": "top", "title": None},
+}
+_DASHED = {"color": INK, "strokeDash": [4, 3], "strokeWidth": 1}
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG file's bytes."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
-
-
-def errors_by_hour(model: Mapping[int, Errors], baseline: Mapping[int, Errors]) -> Figure:
+def errors_by_hour(model: Mapping[int, Errors], baseline: Mapping[int, Errors]) -> Spec:
     """RMSE by hour of pickup, the model beside the baseline."""
-    figure, (axes,) = _figure(1, height=3.2)
-    for errors, color, label in (
-        (baseline, OTHER, "linear baseline"),
-        (model, MODEL, "gradient boosting"),
-    ):
-        axes.plot(
-            list(errors), [e["rmse"] for e in errors.values()], color=color, label=label, lw=2.2
-        )
-    axes.set(xlabel="hour of pickup", ylabel="RMSE, minutes", xlim=(0, 23), ylim=(0, None))
-    axes.set_xticks(range(0, 24, 3))
-    axes.legend(frameon=False, ncols=2)
-    return figure
+    series = {"linear baseline": (baseline, OTHER), "gradient boosting": (model, MODEL)}
+    rows = [
+        {"hour": hour, "rmse": each["rmse"], "model": name}
+        for name, (errors, _) in series.items()
+        for hour, each in errors.items()
+    ]
+    return _chart(
+        rows,
+        {"type": "line", "strokeWidth": 2.2, "point": True, "tooltip": True},
+        {
+            "x": _axis("hour", "hour of pickup", domain=(0, 23)),
+            "y": _axis("rmse", "RMSE, minutes"),
+            "color": _colors("model", {name: color for name, (_, color) in series.items()}),
+        },
+    )
 
 
-def predicted_against_actual(actual: Floats, predicted: Floats) -> Figure:
+def predicted_against_actual(actual: Floats, predicted: Floats) -> Spec:
     """How many trips of each actual duration got each prediction (logarithmic shades)."""
-    figure, (axes,) = _figure(1, width=5.2, height=4.6)
-    shades = axes.hexbin(
-        actual, predicted, gridsize=48, bins="log", mincnt=1, cmap="Blues", linewidths=0,
-        extent=(0, LONGEST, 0, LONGEST),
-    )  # fmt: skip
-    axes.plot([0, LONGEST], [0, LONGEST], color=INK, lw=1, ls=(0, (4, 3)))
-    axes.set(
-        xlabel="actual, minutes", ylabel="predicted, minutes", xlim=(0, LONGEST), ylim=(0, LONGEST)
-    )
-    axes.set_aspect("equal")
-    figure.colorbar(shades, ax=axes, label="trips", shrink=0.8).outline.set_visible(False)
-    return figure
+    edges = np.linspace(0, LONGEST, _CELLS + 1)
+    counts, _, _ = np.histogram2d(actual, predicted, bins=(edges, edges))
+    rows = [
+        {
+            "actual": edges[i], "actual_to": edges[i + 1], "predicted": edges[j],
+            "predicted_to": edges[j + 1], "trips": int(counts[i, j]),
+        }
+        for i, j in np.argwhere(counts)
+    ]  # fmt: skip
+    cells = {
+        "mark": {"type": "rect", "tooltip": True},
+        "encoding": {
+            "x": _axis("actual", "actual, minutes", domain=(0, LONGEST)),
+            "x2": {"field": "actual_to"},
+            "y": _axis("predicted", "predicted, minutes", domain=(0, LONGEST)),
+            "y2": {"field": "predicted_to"},
+            "color": {
+                "field": "trips",
+                "type": "quantitative",
+                "scale": {"type": "log", "scheme": "blues"},
+                "legend": {"orient": "right", "title": "trips"},
+            },
+        },
+    }
+    exact = {
+        "data": {"values": [{"minute": 0}, {"minute": LONGEST}]},
+        "mark": {"type": "line", **_DASHED},
+        "encoding": {"x": _plain("minute"), "y": _plain("minute")},
+    }
+    return {
+        "data": {"values": rows}, "layer": [cells, exact], "width": 400, "height": 400,
+        "config": _LOOK,
+    }  # fmt: skip
 
 
-def bars(values: Mapping[str, float], label: str) -> Figure:
+def bars(values: Mapping[str, float], label: str) -> Spec:
     """Horizontal bars, the first on top."""
-    figure, (axes,) = _figure(1, width=5.2, height=0.8 + 0.42 * len(values))
-    _bars(axes, values, [MODEL] * len(values), "{:.1f}")
-    axes.set(xlabel=label)
-    return figure
+    rows = [{"name": name, "value": value} for name, value in values.items()]
+    return _layers(_bars(rows, label, ".1f", {"value": MODEL}), height=_height(rows))
 
 
-def psi_bars(figures: Mapping[str, Mapping[str, Any]]) -> Figure:
+def psi_bars(figures: Mapping[str, Mapping[str, Any]]) -> Spec:
     """PSI by feature, coloured by level, with the usual limits."""
-    figure, (axes,) = _figure(1, height=0.9 + 0.4 * len(figures))
-    values = {_title(name): float(each["psi"]) for name, each in figures.items()}
-    _bars(axes, values, [_LEVELS[each["level"]] for each in figures.values()], "{:.3f}")
-    for limit, name in ((MODERATE_PSI, "moderate"), (LARGE_PSI, "large")):
-        axes.axvline(limit, color=INK, lw=1, ls=(0, (4, 3)))
-        axes.annotate(
-            name, (limit, 1), xycoords=("data", "axes fraction"), xytext=(4, -2),
-            textcoords="offset points", fontsize=8, color=INK, va="top",
-        )  # fmt: skip
-    axes.set(xlabel="population stability index", xlim=(0, max(0.3, 1.2 * max(values.values()))))
-    return figure
-
-
-def distributions(before: Statistics, now: Statistics, labels: tuple[str, str]) -> Figure:
-    """Shares of trips in training and now: duration, hour, weekday, commonest pickup zones."""
-    figure, grid = _figure(4, height=5.6, columns=2)
-    for axes, name in zip(
-        grid, ("duration_minutes", "hour", "weekday", "pickup_zone"), strict=True
-    ):
-        old, new = before[name], now[name]
-        axes.set_title(_title(name), fontsize=10, loc="left", color=INK)
-        axes.set_ylabel("% of trips", fontsize=8)
-        if before[name]["ordered"]:
-            for each, color, label in ((old, OTHER, labels[0]), (new, NEW, labels[1])):
-                axes.plot(each["values"], _percent(each), color=color, lw=2, label=label)
-        else:
-            shown = old["values"][np.argsort(-old["counts"], kind="stable")[:10]]
-            shown = np.sort(shown) if name == "weekday" else shown
-            ticks = [_WEEKDAYS[int(v)] if name == "weekday" else f"{v:.0f}" for v in shown]
-            for shift, each, color, label in (
-                (-0.2, old, OTHER, labels[0]),
-                (0.2, new, NEW, labels[1]),
-            ):
-                share = dict(zip(each["values"], _percent(each), strict=True))
-                axes.bar(
-                    np.arange(len(shown)) + shift, [share.get(v, 0.0) for v in shown],
-                    width=0.4, color=color, label=label,
-                )  # fmt: skip
-            axes.set_xticks(range(len(shown)), ticks, fontsize=8)
-        axes.set_ylim(0, None)
-    grid[0].legend(frameon=False, fontsize=9)
-    return figure
-
-
-def error_distributions(then: Distribution, now: Distribution, labels: tuple[str, str]) -> Figure:
-    """Distribution of predicted minus actual minutes, in training and now."""
-    figure, (axes,) = _figure(1, height=3.0)
-    for each, color, label in ((then, OTHER, labels[0]), (now, NEW, labels[1])):
-        axes.plot(each["values"], _percent(each), color=color, lw=2.2, label=label)
-    axes.axvline(0, color=INK, lw=1, ls=(0, (4, 3)))
-    axes.set(
-        xlabel="predicted minus actual, minutes",
-        ylabel="% of trips",
-        xlim=(-25, 25),
-        ylim=(0, None),
+    rows = [
+        {"name": _title(name), "value": float(each["psi"]), "level": each["level"]}
+        for name, each in figures.items()
+    ]
+    highest = max(0.3, 1.2 * max(row["value"] for row in rows))
+    limits = [
+        {"limit": MODERATE_PSI, "name": "moderate"},
+        {"limit": LARGE_PSI, "name": "large"},
+    ]
+    color = {**_colors("level", _LEVELS), "legend": None}
+    text = {"type": "text", "align": "left", "dx": 4, "y": 8, "fontSize": 10, "color": INK}
+    return _layers(
+        [
+            *_bars(rows, "population stability index", ".3f", color, domain=(0, highest)),
+            {
+                "data": {"values": limits},
+                "mark": {"type": "rule", **_DASHED},
+                "encoding": {"x": _plain("limit")},
+            },
+            {
+                "data": {"values": limits},
+                "mark": text,
+                "encoding": {"x": _plain("limit"), "text": {"field": "name"}},
+            },
+        ],
+        height=_height(rows),
     )
-    axes.legend(frameon=False)
-    return figure
 
 
-def errors_by_day(days: Mapping[int, Errors], then: Errors) -> Figure:
-    """RMSE and bias by day of the month, with those of the training as lines."""
-    figure, (axes,) = _figure(1, height=3.0)
-    numbers = list(days)
-    axes.plot(numbers, [e["rmse"] for e in days.values()], color=NEW, lw=2.2, label="RMSE")
-    axes.bar(numbers, [e["bias"] for e in days.values()], color=MODEL, width=0.7, label="bias")
-    axes.axhline(then["rmse"], color=NEW, lw=1, ls=(0, (4, 3)), label="RMSE in training")
-    axes.axhline(0, color=INK, lw=0.8)
-    axes.set(xlabel="day of the month", ylabel="minutes")
-    axes.set_ylim(None, 1.35 * max(then["rmse"], *(e["rmse"] for e in days.values())))
-    axes.legend(frameon=False, ncols=3, loc="upper center")
-    return figure
+def distribution(name: str, before: Statistics, now: Statistics, labels: tuple[str, str]) -> Spec:
+    """Shares of trips by a feature's value, in training and now; of zones the commonest."""
+    old, new = before[name], now[name]
+    colors = dict(zip(labels, (OTHER, NEW), strict=True))
+    shares = {label: _shares(each) for label, each in zip(labels, (old, new), strict=True)}
+    if old["ordered"]:
+        return _lines(shares, colors, _title(name)) | {"height": 180}
+    shown = old["values"][np.argsort(-old["counts"], kind="stable")[:_SHOWN_ZONES]]
+    shown = np.sort(shown) if name == "weekday" else shown
+    words = {v: _WEEKDAYS[int(v)] if name == "weekday" else f"{v:.0f}" for v in shown.tolist()}
+    rows = [
+        {"value": word, "percent": share.get(value, 0.0), "of": label}
+        for label, share in shares.items()
+        for value, word in words.items()
+    ]
+    axis: Spec = {"field": "value", "type": "nominal", "sort": None, "title": _title(name)}
+    return _chart(
+        rows,
+        {"type": "bar", "tooltip": True},
+        {
+            "x": axis | {"axis": {"labelAngle": 0}},
+            "xOffset": {"field": "of", "sort": list(labels)},
+            "y": _axis("percent", "% of trips"),
+            "color": _colors("of", colors),
+        },
+        height=180,
+    )
 
 
-def _figure(
-    count: int, *, width: float = 8.0, height: float, columns: int = 1
-) -> tuple[Figure, Sequence[Axes]]:
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    grid = figure.subplots(-(-count // columns), columns, squeeze=False).ravel()
-    for axes in grid:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(OTHER)
-        axes.tick_params(color=OTHER, labelcolor=INK, labelsize=9)
-        axes.grid(axis="y", color=FAINT, lw=0.8)
-        axes.set_axisbelow(True)
-    return figure, list(grid)
+def error_distributions(then: Distribution, now: Distribution, labels: tuple[str, str]) -> Spec:
+    """Distribution of predicted minus actual minutes, in training and now."""
+    shares = {label: _shares(each) for label, each in zip(labels, (then, now), strict=True)}
+    colors = dict(zip(labels, (OTHER, NEW), strict=True))
+    spec = _lines(shares, colors, "predicted minus actual, minutes", domain=(-25, 25))
+    lines = {name: spec.pop(name) for name in ("data", "mark", "encoding")}
+    zero = {"data": {"values": [{"at": 0}]}, "mark": {"type": "rule", **_DASHED}}
+    return spec | {"layer": [lines, zero | {"encoding": {"x": _plain("at")}}]}
 
 
-def _bars(axes: Axes, values: Mapping[str, float], colors: Sequence[str], form: str) -> None:
-    drawn = axes.barh(list(values), list(values.values()), color=colors, height=0.62)
-    axes.bar_label(drawn, [form.format(v) for v in values.values()], padding=4, fontsize=9)
-    axes.invert_yaxis()
-    axes.grid(visible=False, axis="y")
-    axes.grid(axis="x", color=FAINT, lw=0.8)
-    axes.margins(x=0.14)
+def errors_by_day(days: Mapping[int, Errors], then: Errors) -> Spec:
+    """RMSE and bias by day of the month, with the RMSE of the training as a line."""
+    colors = _colors("figure", {"RMSE": NEW, "bias": MODEL, "RMSE in training": INK})
+    day: Spec = {"field": "day", "type": "ordinal", "title": "day of the month"}
+
+    def layer(mark: Spec, name: str, minutes: Mapping[int | None, float]) -> Spec:
+        rows = [{"day": at, "minutes": value, "figure": name} for at, value in minutes.items()]
+        encoding = {"y": _axis("minutes", "minutes"), "color": colors}
+        if None not in minutes:
+            encoding["x"] = day | {"axis": {"labelAngle": 0}}
+        return {"data": {"values": rows}, "mark": mark | {"tooltip": True}, "encoding": encoding}
+
+    layers = [
+        layer({"type": "bar"}, "bias", {at: each["bias"] for at, each in days.items()}),
+        layer({"type": "line", "point": True}, "RMSE", {at: e["rmse"] for at, e in days.items()}),
+    ]
+    # NaN, what errors of no rows are, is no JSON: it would blank the whole card.
+    if then["rows"]:
+        rule = {"type": "rule", "strokeDash": [4, 3]}
+        layers.append(layer(rule, "RMSE in training", {None: then["rmse"]}))
+    return _layers(layers, height=220)
 
 
-def _percent(each: Distribution) -> Floats:
-    share: Floats = 100 * each["counts"] / each["counts"].sum()
-    return share
+def _chart(rows: Sequence[Spec], mark: Spec, encoding: Spec, *, height: int = 240) -> Spec:
+    return {
+        "data": {"values": list(rows)}, "mark": mark, "encoding": encoding,
+        "height": height, "config": _LOOK,
+    }  # fmt: skip
+
+
+def _layers(layers: Sequence[Spec], *, height: int) -> Spec:
+    return {"layer": list(layers), "height": height, "config": _LOOK}
+
+
+def _lines(
+    shares: Mapping[str, Mapping[float, float]],
+    colors: Mapping[str, str],
+    title: str,
+    domain: tuple[float, float] | None = None,
+) -> Spec:
+    rows = [
+        {"value": value, "percent": percent, "of": label}
+        for label, share in shares.items()
+        for value, percent in share.items()
+        if domain is None or domain[0] <= value <= domain[1]
+    ]
+    return _chart(
+        rows,
+        {"type": "line", "strokeWidth": 2.2, "tooltip": True},
+        {
+            "x": _axis("value", title, domain=domain),
+            "y": _axis("percent", "% of trips"),
+            "color": _colors("of", colors),
+        },
+    )
+
+
+def _bars(
+    rows: Sequence[Spec],
+    label: str,
+    form: str,
+    color: Spec,
+    domain: tuple[float, float] | None = None,
+) -> list[Spec]:
+    place = {
+        "y": {"field": "name", "type": "nominal", "sort": None, "title": None},
+        "x": _axis("value", label, domain=domain),
+    }
+    figures = {"field": "value", "type": "quantitative", "format": form}
+    text = {"type": "text", "align": "left", "dx": 4, "color": INK}
+    data = {"values": list(rows)}
+    return [
+        {
+            "data": data,
+            "mark": {"type": "bar", "tooltip": True},
+            "encoding": place | {"color": color},
+        },
+        {"data": data, "mark": text, "encoding": place | {"text": figures}},
+    ]
+
+
+def _axis(field: str, title: str, domain: tuple[float, float] | None = None) -> Spec:
+    scale = {"scale": {"domain": list(domain)}} if domain else {}
+    return {"field": field, "type": "quantitative", "title": title} | scale
+
+
+def _plain(field: str) -> Spec:
+    return {"field": field, "type": "quantitative"}
+
+
+def _colors(field: str, colors: Mapping[str, str]) -> Spec:
+    scale = {"domain": list(colors), "range": list(colors.values())}
+    return {"field": field, "type": "nominal", "scale": scale}
+
+
+def _height(rows: Sequence[Spec]) -> int:
+    return 30 * len(rows)
+
+
+def _shares(each: Distribution) -> dict[float, float]:
+    """Percent of the trips by value."""
+    percent = 100 * each["counts"] / each["counts"].sum()
+    return dict(zip(each["values"].tolist(), percent.tolist(), strict=True))
 
 
 def _title(name: str) -> str:
