@@ -33,7 +33,7 @@ def trigger(api: AirflowApi, dag_id: str, conf: dict[str, str]) -> str:
 
 
 def task_of(api: AirflowApi, dag_id: str, run: str, task_id: str = "start") -> Any:
-    return next(t for t in api.task_instances(dag_id, run) if t["task_id"] == task_id)
+    return next(t for t in api.task_instances({dag_id: run}) if t["task_id"] == task_id)
 
 
 def end_of(api: AirflowApi, dag_id: str, run: str) -> str:

@@ -142,7 +142,7 @@ def test_no_step_ran_twice(
 ) -> None:
     run = pipeline_run(ran)
 
-    tasks = api.task_instances(dag_id, run)
+    tasks = api.task_instances({dag_id: run})
     assert {task["try_number"] for task in tasks} == {1}
     assert {task["state"] for task in tasks} == {"success"}
 

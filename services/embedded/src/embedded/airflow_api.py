@@ -52,9 +52,10 @@ class AirflowApi:
         answer: Json = self._send("GET", _run(dag_id, run_id)).json()
         return answer
 
-    def task_instances(self, dag_id: str, run_id: str) -> list[Json]:
-        """Return a run's task instances."""
-        return self._all(f"{_run(dag_id, run_id)}/taskInstances", "task_instances")
+    def task_instances(self, runs: Mapping[str, str]) -> list[Json]:
+        """Return the task instances of some runs: DAG ids and the id of a run of each."""
+        body = {"dag_ids": list(runs), "dag_run_ids": sorted(set(runs.values()))}
+        return self._batch("dags/~/dagRuns/~/taskInstances/list", body, "task_instances")
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
         """Return a value that a task left, or None when it left none."""
@@ -91,6 +92,15 @@ class AirflowApi:
         while True:
             query = {"limit": _PAGE, "offset": len(found)}
             page: list[Json] = self._send("GET", path, params=query).json()[key]
+            found += page
+            if len(page) < _PAGE:
+                return found
+
+    def _batch(self, path: str, body: Json, key: str) -> list[Json]:
+        found: list[Json] = []
+        while True:
+            page_of = {"page_limit": _PAGE, "page_offset": len(found), "order_by": "id"}
+            page: list[Json] = self._send("POST", path, json=body | page_of).json()[key]
             found += page
             if len(page) < _PAGE:
                 return found

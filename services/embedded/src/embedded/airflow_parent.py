@@ -43,6 +43,10 @@ PRELOAD = (
     "airflow.cli.commands.triggerer_command",
     "airflow.utils.db",
     "airflow.api_fastapi.main",
+    # Workers are forks of the scheduler: what most tasks import.
+    "airflow.providers.standard.operators.trigger_dagrun",
+    "airflow.sdk.definitions.decorators",
+    "boto3",
 )
 DATABASE = "database"
 API_SERVER = "api-server"

@@ -66,8 +66,8 @@ class Follower:
         while True:
             self._check_servers()
             try:
-                for run in list(self.runs.values()):
-                    self._look(run)
+                self._look()
+                self._ask(self.runs[dag_id])
             except AirflowUnreachableError as error:
                 self._note(("unreachable",), str(error))
             main = self.runs[dag_id]
@@ -78,13 +78,23 @@ class Follower:
                 raise PipelineFailedError(f"not finished in time: {self._unfinished()}")
             time.sleep(_POLL)
 
-    def _look(self, run: Run) -> None:
-        """Look at a run; one that ended too, as a retry of the task that triggered it resets it."""
-        run.tasks = self._api.task_instances(run.dag_id, run.run_id)
-        for task in run.tasks:
-            self._report(task)
-            if task["operator_name"] == _TRIGGER and task["state"] is not None:
-                self._find_triggered(run, task)
+    def _look(self) -> None:
+        """Look at the tasks of all runs, of ended ones too: a retry of the task that triggered one
+        resets it. In one request, as each second's competes with the tasks for the processor."""
+        runs = list(self.runs.values())
+        tasks = self._api.task_instances({run.dag_id: run.run_id for run in runs})
+        for run in runs:
+            run.tasks = [
+                task
+                for task in tasks
+                if (task["dag_id"], task["dag_run_id"]) == (run.dag_id, run.run_id)
+            ]
+            for task in run.tasks:
+                self._report(task)
+                if task["operator_name"] == _TRIGGER and task["state"] is not None:
+                    self._find_triggered(run, task)
+
+    def _ask(self, run: Run) -> None:
         answer = self._api.run(run.dag_id, run.run_id)
         run.state = answer["state"]
         run.started, run.ended = _time(answer["start_date"]), _time(answer["end_date"])
@@ -114,8 +124,9 @@ class Follower:
             self.runs[dag_id] = Run(dag_id, run_id)
 
     def _finish(self, main: Run) -> None:
+        self._look()
         for run in self.runs.values():
-            self._look(run)
+            self._ask(run)
         failed = [run for run in self.runs.values() if run.state == "failed"]
         if not failed:
             return
