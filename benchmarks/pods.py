@@ -1,10 +1,10 @@
 """Steps as pods: who waits for them, beside `flow.py run` on this machine without pods.
 
     KUBECONFIG=… METAFLOW_AIRFLOW_TEST_SERVICE_URL=http://127.0.0.1:8080 \
-        uv run --all-packages benchmarks/pods.py [--image platform/pod:local] [--most 50] [row …]
+        uv run --all-packages benchmarks/pods.py [--image IMAGE] [--ways WAY,…] [row …]
 
 One row a flow: three (three trivial steps), 50 (a foreach of trivial items), 300, wait (a foreach
-of 50 whose items wait 2 s). Each row in one run, one way after the other:
+of 50 whose items wait 60 s). Each row in one run, one way after the other:
 
 - run: `flow.py run`, processes on this machine, no pods;
 - triggerer: the same flow in pods that the triggerer follows;
@@ -12,10 +12,10 @@ of 50 whose items wait 2 s). Each row in one run, one way after the other:
 - deferrable: a hand-written DAG of as many KubernetesPodOperators in deferrable mode, whose pods do
   less: they import metaflow, and wait where the flow's items do.
 
-Ways other than the triggerer are left out for a foreach of more than --most items. Pods ask for a
-quarter core. MiB: what Airflow's processes, S3 and database hold at most beyond an idle stack
-(PSS). CPU: of all containers of a pod, on average. Needs a cluster whose node is this machine, the
-image in it, a metadata service.
+--ways leaves some out. Pods ask for a quarter core, those that wait for a fiftieth. MiB: what
+Airflow's processes, S3 and database hold at most beyond an idle stack (PSS). CPU: of all containers
+of a pod, on average. Needs a cluster whose node is this machine, the image in it, a metadata
+service.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,34 +51,42 @@ POD = {{
     "image": "{image}",
     "image_pull_policy": "IfNotPresent",
     "cmds": ["python", "-c"],
-    "container_resources": V1ResourceRequirements(requests={{"cpu": "250m", "memory": "400M"}}),
     "deferrable": True,
     "retries": 0,
 }}
 WORK = ["import metaflow"]
 
+
+def asks(cpu):
+    requests = {{"cpu": cpu, "memory": "400M"}}
+    return POD | {{"container_resources": V1ResourceRequirements(requests=requests)}}
+
+
 with DAG("by_hand_chain", schedule=None, is_paused_upon_creation=False) as chain:
     first, second, third = (
-        KubernetesPodOperator(task_id=f"step_{{n}}", arguments=WORK, **POD) for n in (1, 2, 3)
+        KubernetesPodOperator(task_id=f"step_{{n}}", arguments=WORK, **asks("250m"))
+        for n in (1, 2, 3)
     )
     first >> second >> third
 
-with DAG(
-    "by_hand_fan", schedule=None, is_paused_upon_creation=False, max_active_tasks=100,
-    params={{"size": Param(50, type="integer"), "seconds": Param(0, type="number")}},
-) as fan:
+for name, cpu in (("by_hand_fan", "250m"), ("by_hand_wait", "20m")):
+    with DAG(
+        name, schedule=None, is_paused_upon_creation=False, max_active_tasks=100,
+        params={{"size": Param(50, type="integer"), "seconds": Param(0, type="number")}},
+    ) as fan:
 
-    @task
-    def items(params=None):
-        work = f"import metaflow, time; time.sleep({{params['seconds']}})"
-        return [[work] for _ in range(params["size"])]
+        @task
+        def items(params=None):
+            work = f"import metaflow, time; time.sleep({{params['seconds']}})"
+            return [[work] for _ in range(params["size"])]
 
-    start = KubernetesPodOperator(task_id="start", arguments=WORK, **POD)
-    made = items()
-    each = KubernetesPodOperator.partial(task_id="item", **POD).expand(arguments=made)
-    join = KubernetesPodOperator(task_id="join", arguments=WORK, **POD)
-    start >> made
-    each >> join >> KubernetesPodOperator(task_id="end", arguments=WORK, **POD)
+        start = KubernetesPodOperator(task_id="start", arguments=WORK, **asks(cpu))
+        made = items()
+        each = KubernetesPodOperator.partial(task_id="item", **asks(cpu)).expand(arguments=made)
+        join = KubernetesPodOperator(task_id="join", arguments=WORK, **asks(cpu))
+        start >> made
+        each >> join >> KubernetesPodOperator(task_id="end", arguments=WORK, **asks(cpu))
+    globals()[name] = fan
 """
 
 
@@ -91,6 +99,7 @@ class Row:
     dag_id: str
     by_hand: str
     conf: Mapping[str, float]
+    cpu: float = 0.25
 
     @property
     def size(self) -> int:
@@ -98,11 +107,15 @@ class Row:
         return int(self.conf.get("size", 1))
 
 
+WAYS = ("run", "triggerer", "worker", "deferrable")
+
 ROWS = {
     "three": Row("3 trivial steps", "three_trivial", "ThreeTrivial", "by_hand_chain", {}),
     "50": Row("foreach of 50", "fan", "Fan", "by_hand_fan", {"size": 50}),
     "300": Row("foreach of 300", "fan", "Fan", "by_hand_fan", {"size": 300}),
-    "wait": Row("50 that wait 2 s", "fan", "Fan", "by_hand_fan", {"size": 50, "seconds": 2.0}),
+    "wait": Row(
+        "50 that wait 60 s", "fan", "Fan", "by_hand_wait", {"size": 50, "seconds": 60.0}, cpu=0.02
+    ),
 }
 
 
@@ -112,9 +125,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--image", default="platform/pod:local")
-    parser.add_argument("--most", type=int, default=50)
+    parser.add_argument("--ways", default=",".join(WAYS), metavar="WAY,…")
     parser.add_argument("rows", nargs="*", default=list(ROWS), metavar="row")
     options = parser.parse_args()
+    ways = options.ways.split(",")
+    if unknown := set(ways) - set(WAYS):
+        parser.error(f"no such way: {', '.join(unknown)}; there are {', '.join(WAYS)}")
     kubeconfig, service = os.environ["KUBECONFIG"], in_pods.service_url()
     if not service:
         sys.exit("set METAFLOW_AIRFLOW_TEST_SERVICE_URL to a metadata service on 127.0.0.1")
@@ -127,8 +143,8 @@ def main() -> None:
                 by_hand = stack.dags_folder / "by_hand.py"
                 by_hand.write_text(BY_HAND.format(namespace=in_pods.NAMESPACE, image=options.image))
                 client = AirflowClient(stack.airflow_url, *stack.airflow_login)
-                until(lambda: has(client, "by_hand_fan"), "the hand-written DAG")
-                table = Table(stack, client, settings, options.most)
+                until(lambda: has(client, "by_hand_wait"), "the hand-written DAG")
+                table = Table(stack, client, settings, ways)
                 table.head()
                 for name in options.rows:
                     table.row(ROWS[name])
@@ -140,42 +156,59 @@ class Table:
     """Runs each flow in each way and prints what it took."""
 
     def __init__(
-        self, stack: Stack, client: AirflowClient, settings: Mapping[str, str], most: int
+        self,
+        stack: Stack,
+        client: AirflowClient,
+        settings: Mapping[str, str],
+        ways: Sequence[str],
     ) -> None:
-        self._stack, self._client, self._settings, self._most = stack, client, settings, most
+        self._stack, self._client, self._settings, self._ways = stack, client, settings, ways
 
     def head(self) -> None:
         """The columns."""
-        print(f"{'flow':<18}{'run s':>8}", end="")
-        for way in ("triggerer", "worker", "deferrable"):
-            print(f"{way + ' s':>14}{'ratio':>7}{'MiB':>6}{'CPU s':>7}", end="")
+        print(f"{'flow':<18}", end="")
+        for way in self._ways:
+            print(f"{way + ' s':>14}", end="")
+            if way != "run":
+                print(f"{'ratio':>7}{'MiB':>6}{'CPU s':>7}", end="")
         print(flush=True)
 
     def row(self, row: Row) -> None:
-        """One flow; ratio is to the triggerer's way (there: to `run`)."""
-        path = FLOWS / f"{row.file}.py"
-        given = [f"--{name}={value:g}" for name, value in row.conf.items()]
-        splits = f"--max-num-splits={max(100, row.size)}"
-        bare = timed([str(path), "run", splits, *given], self._stack.environment())
-        print(f"{row.title:<18}{bare:>8.1f}", end="", flush=True)
-        ways = ["triggerer", "worker"] if row.size <= self._most else ["triggerer"]
-        seconds: list[float] = []
-        for way in ways:
-            timed(
-                [str(path), "--with", "kubernetes", "airflow", "create", "--pods-on", way],
-                {**self._stack.environment(), **self._settings},
-            )
-            self._client.set_paused(row.dag_id, False)
-            seconds.append(self._measure(row.dag_id, row.conf, seconds[0] if seconds else bare))
-        if len(ways) > 1:
-            self._measure(row.by_hand, row.conf, seconds[0])
+        """One flow; ratio is to the first way."""
+        print(f"{row.title:<18}", end="", flush=True)
+        first: float | None = None
+        for way in self._ways:
+            seconds = self._run(row) if way == "run" else self._measure(row, way, first)
+            first = first or seconds
         print(flush=True)
 
-    def _measure(self, dag_id: str, conf: Mapping[str, float], beside: float) -> float:
+    def _run(self, row: Row) -> float:
+        given = [f"--{name}={value:g}" for name, value in row.conf.items()]
+        splits = f"--max-num-splits={max(100, row.size)}"
+        path = str(FLOWS / f"{row.file}.py")
+        seconds = timed([path, "run", splits, *given], self._stack.environment())
+        print(f"{seconds:>14.1f}", end="", flush=True)
+        return seconds
+
+    def _export(self, row: Row, way: str) -> None:
+        asks = {"METAFLOW_KUBERNETES_CPU": str(row.cpu)}
+        timed(
+            [str(FLOWS / f"{row.file}.py"), "--with", "kubernetes", "airflow", "create",
+             "--pods-on", way],
+            {**self._stack.environment(), **self._settings, **asks},
+        )  # fmt: skip
+        self._client.set_paused(row.dag_id, False)
+
+    def _measure(self, row: Row, way: str, beside: float | None) -> float:
+        by_hand = way == "deferrable"
+        if not by_hand:
+            self._export(row, way)
         with Memory(self._stack) as memory, PodCpu() as cpu:
-            seconds = on_airflow(self._client, dag_id, conf)
+            dag_id = row.by_hand if by_hand else row.dag_id
+            seconds = on_airflow(self._client, dag_id, row.conf)
         until(lambda: not in_pods.pods(os.environ["KUBECONFIG"]), "the end of all pods")
-        print(f"{seconds:>14.1f}{seconds / beside:>7.2f}{memory.most / 2**20:>6.0f}", end="")
+        ratio = seconds / (beside or seconds)
+        print(f"{seconds:>14.1f}{ratio:>7.2f}{memory.most / 2**20:>6.0f}", end="")
         print(f"{cpu.mean:>7.2f}", end="", flush=True)
         return seconds
 
