@@ -126,7 +126,7 @@ def test_a_server_that_has_just_crashed_does_not_pass_for_one_that_runs(state: S
     whole = {"phase": "ready", "ports": {}, "servers": {"scheduler": scheduler}}
     with state.lock("supervisor"):
         state.write(whole)
-        assert Stack(state.root)._is_whole()
+        assert Stack(state.root).is_whole()
 
         state.write(whole | {"servers": {"scheduler": scheduler | {"pid": None}}})
-        assert not Stack(state.root)._is_whole()
+        assert not Stack(state.root).is_whole()

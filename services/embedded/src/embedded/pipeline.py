@@ -17,7 +17,8 @@ from embedded.airflow_api import AirflowApi
 from embedded.errors import StackError
 from embedded.export import EXPORT_SECONDS, FLOWS, PREDICT, TRAIN, Export, Flow
 from embedded.follow import Follower, Run
-from embedded.stack import FLOWS_ENV, Stack
+from embedded.stack import Stack
+from embedded.start import FLOWS_ENV
 from embedded.target import Target
 
 DATA_DAG = "data_engineering_dag"
@@ -92,17 +93,17 @@ class Stages:
 
 def bring_up(stack: Stack, ports: dict[str, int]) -> bool:
     """Bring the stack up and export the flows meanwhile; return whether it had to be started."""
-    with stack.starting(ports) as begun:
-        stack.wait_for(FLOWS_ENV, "s3")
+    with stack.starting(ports) as start:
+        start.wait_for(FLOWS_ENV, "s3")
         export = Export(stack)
         export.start()
         try:
-            stack.wait()
+            start.wait()
             export.finish(EXPORT_SECONDS)
         except BaseException:
             export.stop()
             raise
-    return begun
+    return start.begun
 
 
 def run(target: Target, options: Options, say: Say) -> Outcome:

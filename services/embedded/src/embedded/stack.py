@@ -1,38 +1,27 @@
-"""A stack as its user handles it: up, status, environment, down."""
+"""A stack as its user handles it: status, environment, up, down."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
 
 from embedded import flows_env, processes
-from embedded.checks import check_space
 from embedded.environment import (
     base_environment,
     data_engineering_dags,
     deployer_environment,
-    process_environment,
     stack_environment,
 )
-from embedded.errors import StackError
-from embedded.ports import HOST, assign
+from embedded.ports import HOST
+from embedded.start import DOWN_WAIT, POLL, SUPERVISOR, Report, Start
 from embedded.state import Json, State
 
-FLOWS_ENV = "flows-env"
-_SUPERVISOR = "embedded.supervisor"  # not imported: it brings the servers' libraries with it
-_POLL = 0.1
 _UP_WAIT = 600.0
-_DOWN_WAIT = 45.0
-
-Report = Callable[[str, str], None]
 
 
 def silent(name: str, text: str) -> None:
@@ -46,8 +35,7 @@ class Stack:
         self.state = State.at(folder)
         self._report = report
         self._told: dict[str, str] = {}
-        self._sync: subprocess.Popen[bytes] | None = None
-        self._workspace = flows_env.workspace()
+        self.workspace = flows_env.workspace()
 
     # -- what it is
 
@@ -64,6 +52,15 @@ class Stack:
             for info in content["servers"].values():
                 info.update(state="unknown")
         return content
+
+    def is_whole(self) -> bool:
+        """Whether every server runs; the supervisor may not have noticed a kill yet."""
+        status = self.status()
+        pids = [info["pid"] for info in status["servers"].values()]
+        # One that has just crashed has no pid any more, a moment before the phase says so.
+        return status["phase"] == "ready" and all(
+            pid is not None and processes.is_alive(pid) for pid in pids
+        )
 
     @property
     def airflow_url(self) -> str:
@@ -105,7 +102,7 @@ class Stack:
     @property
     def flows_folder(self) -> Path:
         """Where the flow files are."""
-        return self._workspace / "packages" / "ml_flows" / "src" / "ml_flows"
+        return self.workspace / "packages" / "ml_flows" / "src" / "ml_flows"
 
     @property
     def flows_python(self) -> Path:
@@ -140,12 +137,18 @@ class Stack:
         """Return (name, report with the end of its log) of each server that died."""
         status = self.status()
         if status["phase"] == "gone":
-            return [("supervisor", self._supervisor_report())]
+            return [("supervisor", self.supervisor_report())]
         return [
             (name, info["report"])
             for name, info in status["servers"].items()
             if info["state"] == "crashed"
         ]
+
+    def supervisor_report(self) -> str:
+        """Say that the supervisor is gone, with the end of its log."""
+        log = self.state.log("supervisor")
+        end = "\n".join(processes.log_end(log))
+        return f"the stack's supervisor is gone. The end of {log}:\n{end}"
 
     # -- up and down
 
@@ -154,14 +157,14 @@ class Stack:
 
         Raises StackError when it cannot be; what had been started is stopped again.
         """
-        with self.starting(fixed_ports or {}) as begun:
-            if begun:
-                self.wait()
-        return begun
+        with self.starting(fixed_ports or {}) as start:
+            if start.begun:
+                start.wait()
+        return start.begun
 
     @contextlib.contextmanager
-    def starting(self, fixed_ports: Mapping[str, int]) -> Iterator[bool]:
-        """Begin to bring the stack up and hold off other commands; yields False when it is up.
+    def starting(self, fixed_ports: Mapping[str, int]) -> Iterator[Start]:
+        """Begin to bring the stack up and hold off other commands.
 
         The body waits for what it needs (`wait_for`, `wait`). When it raises or is interrupted,
         a stack that this command started is stopped again.
@@ -170,40 +173,15 @@ class Stack:
         if self.state.is_locked("up"):
             self._report("stack", "another command is at work on it: waiting")
         with self.state.lock("up", wait=_UP_WAIT):
-            fresh = not self._join()
-            if not fresh:
-                self._check_ports(fixed_ports)
-            begun = fresh or not self._is_whole()
+            start = Start(self, self._told, self._report)
             try:
-                if fresh:
-                    self._begin(fixed_ports)
-                elif begun:
-                    self._wake()
-                if begun or not flows_env.is_current(self.state, self._workspace):
-                    self._start_sync()
-                    begun = True
-                yield begun
+                start.begin(fixed_ports)
+                yield start
             except BaseException:
-                self._end_sync()
-                if fresh:
+                start.give_up()
+                if start.fresh:
                     self.down()
                 raise
-
-    def wait_for(self, *names: str) -> None:
-        """Wait until these servers (or FLOWS_ENV) are ready; StackError when they will not be."""
-        servers = [name for name in names if name != FLOWS_ENV]
-        while True:
-            status = self._look()
-            if all(status["servers"].get(n, {}).get("state") == "ready" for n in servers) and (
-                FLOWS_ENV not in names or self._sync is None
-            ):
-                return
-            time.sleep(_POLL)
-
-    def wait(self) -> None:
-        """Wait until every server and the flows' environment are ready."""
-        while self._look()["phase"] != "ready" or self._sync is not None:
-            time.sleep(_POLL)
 
     def down(self) -> bool:
         """Stop everything; return False when nothing ran. No process of the stack is left."""
@@ -214,10 +192,10 @@ class Stack:
             if self._is_supervisor(process):
                 self._report("stack", "stopping")
                 processes.send([process], signal.SIGTERM)
-        deadline = time.monotonic() + _DOWN_WAIT
+        deadline = time.monotonic() + DOWN_WAIT
         while self.is_running and time.monotonic() < deadline:
-            time.sleep(_POLL)
-        self._clear_leftovers()
+            time.sleep(POLL)
+        processes.end(processes.marked(self.state.root))
         content = self.state.read()
         if content and content["phase"] not in ("stopped", "failed"):
             content["phase"] = "stopped"
@@ -230,118 +208,9 @@ class Stack:
         """Start servers that died; StackError when they do not come back."""
         self.up()
 
-    # -- within
-
-    def _join(self) -> bool:
-        """Say whether a supervisor runs that this command can use; wait for one that is ending."""
-        deadline = time.monotonic() + _DOWN_WAIT
-        while self.is_running:
-            if self.state.read().get("phase") not in ("stopping", "stopped", "failed"):
-                return True
-            if time.monotonic() > deadline:
-                raise StackError(f"the stack in {self.state.root} does not end: `stack down` first")
-            time.sleep(_POLL)
-        return False
-
-    def _check_ports(self, fixed: Mapping[str, int]) -> None:
-        """Refuse ports that a running stack cannot change to."""
-        ports = self.state.read()["ports"]
-        for name, port in fixed.items():
-            if ports.get(name) != port:
-                raise StackError(
-                    f"the stack in {self.state.root} is up with {name} on port {ports.get(name)}: "
-                    f"`stack down` first to change it to {port}"
-                )
-
-    def _begin(self, fixed_ports: Mapping[str, int]) -> None:
-        self._clear_leftovers()
-        content = self.state.read()
-        check_space(self.state.root, first=not self.state.flows_python.exists())
-        if not flows_env.is_current(self.state, self._workspace):
-            flows_env.uv()
-        ports = assign(content.get("ports", {}), fixed_ports)
-        self.state.credentials()
-        self.state.write(
-            {"phase": "starting", "error": None, "state": str(self.state.root), "ports": ports,
-             "servers": {}, "supervisor": None}
-        )  # fmt: skip
-        env = base_environment(self.state) | process_environment(self.state)
-        with self.state.log("supervisor").open("ab") as log:
-            subprocess.Popen(
-                [sys.executable, "-m", _SUPERVISOR, "--state", str(self.state.root)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=self.state.root,
-                start_new_session=True,
-            )  # fmt: skip
-        deadline = time.monotonic() + 30
-        while self.state.read()["supervisor"] is None:
-            if time.monotonic() > deadline:
-                raise StackError(f"the supervisor did not start.\n{self._supervisor_report()}")
-            time.sleep(_POLL)
-
-    def _is_whole(self) -> bool:
-        """Whether every server runs; the supervisor may not have noticed a kill yet."""
-        status = self.status()
-        pids = [info["pid"] for info in status["servers"].values()]
-        # One that has just crashed has no pid any more, a moment before the phase says so.
-        return status["phase"] == "ready" and all(
-            pid is not None and processes.is_alive(pid) for pid in pids
-        )
-
-    def _wake(self) -> None:
-        """Tell the supervisor to start what is missing, and wait until it has heard."""
-        content = self.state.read()
-        os.kill(content["supervisor"]["pid"], signal.SIGUSR1)
-        while self.is_running and self.state.read()["round"] == content["round"]:
-            time.sleep(_POLL)
-
-    def _look(self) -> Json:
-        """Return the status, reporting what changed; StackError when the start has failed."""
-        self._check_sync()
-        status = self.status()
-        for name, info in status["servers"].items():
-            if self._told.get(name) != info["state"]:
-                self._told[name] = info["state"]
-                if info["state"] == "ready":
-                    self._report(name, f"ready after {info['seconds']} s")
-                elif info["state"] == "crashed":
-                    self._report(name, f"crashed: {info['exit']}")
-        if status["phase"] == "gone":
-            raise StackError(self._supervisor_report())
-        if status["phase"] in ("degraded", "stopping", "stopped", "failed"):
-            reports = [report for _, report in self.failures()]
-            raise StackError(
-                status["error"] or "\n".join(reports) or "the stack was stopped meanwhile"
-            )
-        return status
-
-    def _start_sync(self) -> None:
-        if not flows_env.is_current(self.state, self._workspace):
-            env = base_environment(self.state)
-            self._sync = flows_env.start_sync(self.state, self._workspace, env)
-
-    def _check_sync(self) -> None:
-        if self._sync is not None and self._sync.poll() is not None:
-            returncode, self._sync = self._sync.returncode, None
-            flows_env.finish_sync(self.state, self._workspace, returncode)
-            self._report(FLOWS_ENV, "ready")
-
-    def _end_sync(self) -> None:
-        if self._sync is not None:
-            processes.end(processes.tree(self._sync.pid))
-            self._sync = None
-
-    def _clear_leftovers(self) -> None:
-        """End processes of this stack that lost their supervisor, as after a kill -9 of it."""
-        processes.end(processes.marked(self.state.root))
-
-    def _supervisor_report(self) -> str:
-        log = self.state.log("supervisor")
-        end = "\n".join(processes.log_end(log))
-        return f"the stack's supervisor is gone. The end of {log}:\n{end}"
-
     @staticmethod
     def _is_supervisor(process: psutil.Process) -> bool:
         try:
-            return _SUPERVISOR in process.cmdline()
+            return SUPERVISOR in process.cmdline()
         except psutil.NoSuchProcess:
             return False
