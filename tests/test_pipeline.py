@@ -99,3 +99,11 @@ def test_a_run_finishes_though_its_scheduler_and_its_s3_server_are_killed(pipeli
         assert f"{name} ended: killed by SIGKILL" in pipeline
     assert pipeline.count("starting it again; the run goes on") == 2
     assert figures(pipeline, "predictions written") == figures(pipeline, "kept")[-1:]
+
+
+def test_what_metaflows_client_keeps_lies_in_the_stacks_own_folder(stack, pipeline):
+    """Metaflow's default, one folder of /tmp, shuts out every second user of a machine."""
+    cache = Path(stack.environment()["METAFLOW_CLIENT_CACHE_PATH"])
+
+    assert cache.is_relative_to(stack.state.root)
+    assert any(cache.iterdir()), "predict reads the model of another run through the client"
