@@ -97,9 +97,11 @@ class Launch:
         self._work = work = Work(host)
         guard.clean(work.directory)
         self._at_end.append(work.remove)
+        gc.disable()  # while thousands of modules' objects come to stay, it looks in vain
         prepared = prepare(task, host, work, self._say)
         self._at_end.append(lambda: self._upload(prepared))
         gc.freeze()  # keeps the forks' memory shared
+        gc.enable()
         supervisor = Supervisor(
             signals,
             self._lifeline,
