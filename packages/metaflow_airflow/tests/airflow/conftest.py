@@ -93,9 +93,9 @@ class Bridge:
     ) -> str:
         """Wait for the end of a run; Metaflow's run id."""
         deadline = time.monotonic() + within
-        while (state := self.client.run(dag_id, run_id)["state"]) not in ("success", "failed"):
+        while (state := self.client.state(dag_id, run_id)) not in ("success", "failed"):
             assert time.monotonic() < deadline, f"{dag_id}: {self.states(dag_id, run_id)}"
-            time.sleep(0.3)
+            time.sleep(0.5)
         assert state == expect, f"{dag_id} {run_id}: {state}, {self.states(dag_id, run_id)}"
         return ids.run_id(dag_id, run_id)
 

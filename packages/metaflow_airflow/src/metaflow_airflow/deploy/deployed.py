@@ -22,7 +22,7 @@ from metaflow.runner.utils import get_lower_level_group, handle_timeout, tempora
 
 from metaflow_airflow.deploy.rest import AirflowClient, NotFoundError
 from metaflow_airflow.deploy.resume import change_text
-from metaflow_airflow.deploy.runs import PENDING, RUNNING, find_run
+from metaflow_airflow.deploy.runs import PENDING, RUNNING, find_run, status_of
 from metaflow_airflow.deploy.source import Deployed, DeployedParameter, read_source
 from metaflow_airflow.errors import BridgeError
 
@@ -32,16 +32,21 @@ _TYPES = {"integer": "int", "number": "float", "boolean": "bool", "string": "str
 class AirflowTriggeredRun(TriggeredRun):
     """A run that was triggered on Airflow."""
 
+    _dag_run_id: str | None = None
+
     @property
     def status(self) -> str | None:
         """PENDING (until the start step has registered), RUNNING, SUCCEEDED or FAILED."""
+        client, dag_id = AirflowClient.from_settings(), self.deployer.name
         try:
-            run = find_run(AirflowClient.from_settings(), self.deployer.name, self._run_id)
+            if self._dag_run_id is None:
+                self._dag_run_id = find_run(client, dag_id, self._run_id).dag_run_id
+            status = status_of(client.state(dag_id, self._dag_run_id))
         except NotFoundError:
             return None
-        if run.status == RUNNING and self.run is None:
+        if status == RUNNING and self.run is None:
             return PENDING
-        return run.status
+        return status
 
     @property
     def is_running(self) -> bool:

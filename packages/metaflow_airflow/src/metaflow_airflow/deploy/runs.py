@@ -38,10 +38,15 @@ class DeployedRun:
             dag_id=run["dag_id"],
             run_id=ids.run_id(run["dag_id"], run["dag_run_id"]),
             dag_run_id=run["dag_run_id"],
-            status=_STATUS.get(run["state"], RUNNING),
+            status=status_of(run["state"]),
             created=run.get("queued_at") or run.get("run_after"),
             finished=run.get("end_date"),
         )
+
+
+def status_of(state: str) -> str:
+    """PENDING, RUNNING, SUCCEEDED or FAILED, of a DAG run's state."""
+    return _STATUS.get(state, RUNNING)
 
 
 def new_dag_run_id() -> str:
