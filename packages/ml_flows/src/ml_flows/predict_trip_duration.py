@@ -91,7 +91,7 @@ class PredictTripDurationFlow(FlowSpec):
     @timeout(minutes=20)
     @environment(vars=THREADS)
     @resources(cpu=CORES, memory=MEMORY)
-    @card(type="blank")
+    @card(type="report")
     @step
     def compare(self) -> None:
         """Data drift: other trips than in training? Concept drift: other errors?"""

@@ -106,7 +106,7 @@ class TrainTripDurationFlow(FlowSpec):
     @timeout(minutes=20)
     @environment(vars=THREADS)
     @resources(cpu=CORES, memory=MEMORY)
-    @card(type="blank")
+    @card(type="report")
     @step
     def evaluate(self, inputs: Any) -> None:
         """Compare both models on time that neither has seen."""
