@@ -111,7 +111,13 @@ class AirflowClient:
         # It answers with a line now and one an interval; the first is what is asked for.
         query = {"interval": _TIMEOUT}
         with self._request("GET", path, params=query, stream=True) as response:
-            return str(json.loads(next(response.iter_lines()))["state"])
+            try:
+                return str(json.loads(next(response.iter_lines(), b""))["state"])
+            except (requests.RequestException, ValueError, LookupError, TypeError) as error:
+                raise AirflowError(
+                    f"Airflow at {self.url} broke off its answer about run {run_id} of {dag_id} "
+                    f"({type(error).__name__}). Is it being restarted?"
+                ) from error
 
     def runs(self, dag_id: str) -> Iterator[dict[str, Any]]:
         """A DAG's runs, newest first."""
