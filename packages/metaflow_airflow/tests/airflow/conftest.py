@@ -96,8 +96,32 @@ class Bridge:
         while (state := self.client.state(dag_id, run_id)) not in ("success", "failed"):
             assert time.monotonic() < deadline, f"{dag_id}: {self.states(dag_id, run_id)}"
             time.sleep(0.5)
-        assert state == expect, f"{dag_id} {run_id}: {state}, {self.states(dag_id, run_id)}"
+        assert state == expect, f"{dag_id} {run_id}: {state}\n{self._story(dag_id, run_id)}"
         return ids.run_id(dag_id, run_id)
+
+    def _story(self, dag_id: str, run_id: str) -> str:
+        """State of each task instance, and of the failed ones the end of their logs."""
+        lines = []
+        for task in self.client.task_instances(dag_id, run_id):
+            lines.append(f"{task['task_id']}[{task['map_index']}]: {task['state']}")
+            if task["state"] == "failed" and task["try_number"]:
+                log = self.log(
+                    dag_id, run_id, task["task_id"], task["try_number"], task["map_index"]
+                )
+                lines += [f"    {line}" for line in log[-15:]]
+        return "\n".join(lines)
+
+    def log(
+        self, dag_id: str, run_id: str, task_id: str, try_number: int = 1, map_index: int = -1
+    ) -> list[str]:
+        """The lines of a task instance's log, and what it failed with."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
+        answer = self.client._get(path, {"map_index": map_index, "full_content": "true"})
+        lines = []
+        for entry in answer["content"]:
+            lines.append(str(entry.get("event")))
+            lines += [str(error["exc_value"]) for error in entry.get("error_detail") or ()]
+        return lines
 
     def run(self, dag_id: str, conf: Mapping[str, Any] | None = None, **wait: Any) -> str:
         """Trigger a run and wait for its end; Metaflow's run id."""

@@ -1,6 +1,5 @@
 """Exporting again and again, by several users, while runs go on."""
 
-import json
 import subprocess
 import sys
 import time
@@ -87,8 +86,7 @@ def test_more_items_than_airflow_maps_over_fail_in_one_sentence(bridge):
     run = bridge.start("Versions", {"count": 1025})
     bridge.wait("Versions", run, expect="failed")
 
-    path = f"dags/Versions/dagRuns/{run}/taskInstances/start/logs/1"
-    log = json.dumps(bridge.client._json("GET", path)["content"])
+    log = "\n".join(bridge.log("Versions", run, "start"))
 
     assert "Step start made 1025 items for its foreach, but Airflow maps over at most 1024" in log
     assert "AIRFLOW__CORE__MAX_MAP_LENGTH" in log

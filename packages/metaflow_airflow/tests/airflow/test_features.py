@@ -84,10 +84,7 @@ def test_tags_cards_and_no_secret_in_file_and_log(bridge, stack, deployed, conne
     assert f"the key is {connection}" in log, "the step itself has it"
     folder = Path(bridge.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"])
     assert connection not in (folder / f"{DAG}.py").read_text()
-    answer = bridge.client._json(
-        "GET", f"dags/{DAG}/dagRuns/{run}/taskInstances/work/logs/1?map_index=0"
-    )
-    lines = [str(line.get("event")) for line in answer["content"]]
+    lines = bridge.log(DAG, run, "work", map_index=0)
     assert "the key is ***" in lines
     assert not [line for line in lines if connection in line]
 
@@ -97,8 +94,7 @@ def test_a_connection_that_does_not_serve_is_named(bridge, deployed):
         bridge.flow(FLOW, "--branch=feature", "airflow", "create", f"--connection={conn_id}")
         run = bridge.start(deployed, VALUES)
         bridge.wait(deployed, run, expect="failed")
-        path = f"dags/{deployed}/dagRuns/{run}/taskInstances/start/logs/1"
-        return json.dumps(bridge.client._json("GET", path)["content"])
+        return "\n".join(bridge.log(deployed, run, "start"))
 
     assert "Airflow has no connection of that id" in fails_with("nowhere")
     # Access to the artifacts, or to the code package where no step of this host has fetched it yet.

@@ -222,10 +222,8 @@ def test_a_step_past_its_timeout_ends_and_is_tried_again(pods, stack, kubeconfig
     run_id = pods.wait("Marked", dag_run_id)
 
     assert marks(stack, run_id) == ["0", "1"]
-    log = pods.client._get(
-        f"dags/Marked/dagRuns/{dag_run_id}/taskInstances/work/logs/1", {"full_content": "true"}
-    )
-    assert "timed out after 0 hours, 0 minutes, 60 seconds" in json.dumps(log)
+    log = "\n".join(pods.log("Marked", dag_run_id, "work"))
+    assert "timed out after 0 hours, 0 minutes, 60 seconds" in log
     no_pod_left(kubeconfig)
 
 
@@ -256,8 +254,7 @@ def test_its_lines_are_in_the_tasks_log_while_the_step_runs(pods, working):
     run_id, _ = working
 
     def lines():
-        path = f"dags/Marked/dagRuns/{run_id}/taskInstances/work/logs/1"
-        return json.dumps(pods.client._get(path, {"full_content": "true"}))
+        return "\n".join(pods.log("Marked", run_id, "work"))
 
     until(lambda: "second 2" in lines(), "the step's line in Airflow's log", within=30)
     assert pods.client.run("Marked", run_id)["state"] == "running"
