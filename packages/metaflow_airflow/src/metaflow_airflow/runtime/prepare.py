@@ -17,6 +17,7 @@ from .child import clear_main
 from .environ import import_path, option, step_variables
 from .failures import LaunchError
 from .logs import LogFile
+from .models import share_service_models
 from .package import prepare_code
 from .saving import save_small_here
 from .store import TaskStore
@@ -68,6 +69,8 @@ def prepare(task: StepTask, host: Path, work: Work, say: Callable[[str], None]) 
     Raises:
         LaunchError: the step cannot run here; the text says why.
     """
+    if task.datastore == "s3":
+        share_service_models()
     root = prepare_code(task, host, work.directory, say)
     # Keeps Metaflow from announcing that it makes this folder.
     (root / ".metaflow").mkdir(exist_ok=True)
