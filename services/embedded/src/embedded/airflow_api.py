@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -88,22 +88,18 @@ class AirflowApi:
         return entries
 
     def _all(self, path: str, key: str) -> list[Json]:
-        found: list[Json] = []
-        while True:
-            query = {"limit": _PAGE, "offset": len(found)}
-            page: list[Json] = self._send("GET", path, params=query).json()[key]
-            found += page
-            if len(page) < _PAGE:
-                return found
+        def page(offset: int) -> list[Json]:
+            query = {"limit": _PAGE, "offset": offset}
+            return list(self._send("GET", path, params=query).json()[key])
+
+        return _all_pages(page)
 
     def _batch(self, path: str, body: Json, key: str) -> list[Json]:
-        found: list[Json] = []
-        while True:
-            page_of = {"page_limit": _PAGE, "page_offset": len(found), "order_by": "id"}
-            page: list[Json] = self._send("POST", path, json=body | page_of).json()[key]
-            found += page
-            if len(page) < _PAGE:
-                return found
+        def page(offset: int) -> list[Json]:
+            of = {"page_limit": _PAGE, "page_offset": offset, "order_by": "id"}
+            return list(self._send("POST", path, json=body | of).json()[key])
+
+        return _all_pages(page)
 
     def _send(
         self, method: str, path: str, *, allowed: tuple[int, ...] = (), **arguments: Any
@@ -143,6 +139,15 @@ class AirflowApi:
 
 class AirflowUnreachableError(StackError):
     """No useful answer: the API server or its database is gone, starting or too busy."""
+
+
+def _all_pages(page: Callable[[int], list[Json]]) -> list[Json]:
+    found: list[Json] = []
+    while True:
+        more = page(len(found))
+        found += more
+        if len(more) < _PAGE:
+            return found
 
 
 def _quoted(part: str) -> str:
