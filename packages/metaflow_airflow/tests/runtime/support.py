@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,13 @@ class Platform:
         """Of the datastore."""
         return f"s3://{self.server.bucket}/metaflow"
 
-    def python(self, code: str, *arguments: str) -> Any:
+    def python(
+        self, code: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> Any:
         """Run code in a Python of its own; what it prints as its last line, read as JSON."""
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],
-            env=self.environment,
+            env=environment or self.environment,
             capture_output=True,
             text=True,
             check=False,

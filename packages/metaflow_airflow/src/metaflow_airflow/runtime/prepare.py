@@ -19,6 +19,7 @@ from .failures import LaunchError
 from .logs import LogFile
 from .models import share_service_models
 from .package import prepare_code
+from .s3op import bound_workers
 from .saving import save_small_here
 from .store import TaskStore
 from .task import StepTask
@@ -83,6 +84,7 @@ def prepare(task: StepTask, host: Path, work: Work, say: Callable[[str], None]) 
     store = TaskStore(task)
     if task.datastore == "s3":
         save_small_here(store.storage)
+        environ = bound_workers(environ)
     store.claim_attempt()
     if task.attempt > task.max_user_code_retries and store.follows_ended():
         # A running task was cleared, which leaves Airflow's count of tries as it was: whoever

@@ -1,5 +1,6 @@
-"""A flow that makes an S3 client of its own, and looks which files that reads."""
+"""A flow that looks at what reading and writing S3 costs it."""
 
+import os
 import sys
 
 from metaflow import FlowSpec, step
@@ -21,6 +22,7 @@ class ClientsFlow(FlowSpec):
         sys.addaudithook(look)
         boto3.session.Session().client("s3", region_name="eu-test-1")
         self.described = [path for path in opened if "/botocore/data/" in path]
+        self.workers = os.environ["METAFLOW_S3_WORKER_COUNT"]
         self.next(self.end)
 
     @step
