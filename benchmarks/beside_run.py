@@ -95,8 +95,21 @@ def on_airflow(client: AirflowClient, dag_id: str, conf: Mapping[str, object]) -
             sys.exit(f"{dag_id} did not end within {DEADLINE} s")
         time.sleep(0.5)
     if state == "failed":
-        sys.exit(f"{dag_id} {run_id} failed")
+        sys.exit(f"{dag_id} {run_id} failed\n{why_failed(client, dag_id, run_id)}")
     return time.monotonic() - began
+
+
+def why_failed(client: AirflowClient, dag_id: str, run_id: str) -> str:
+    """The failed task instances with the end of their logs, which go with the stack."""
+    found = []
+    for task in client.task_instances(dag_id, run_id):
+        if task["state"] == "failed":
+            path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task['task_id']}/logs"
+            query = {"map_index": task["map_index"], "full_content": "true"}
+            log = client._get(f"{path}/{max(task['try_number'], 1)}", query)["content"]
+            found.append(f"{task['task_id']}[{task['map_index']}]")
+            found += [f"    {entry}" for entry in log[-8:]]
+    return "\n".join(found)
 
 
 class Memory(Watcher):
