@@ -81,6 +81,30 @@ def test_a_scheduler_takes_itself_for_dead_only_after_the_silence_that_is_given(
     assert patient[option] == "600"
 
 
+def test_a_queued_task_has_a_token_for_a_day(settings: AirflowSettings) -> None:
+    """Airflow's own code makes one, with these settings, as when it queues a task."""
+    program = (
+        "import sys\n"
+        "from airflow.api_fastapi.auth.tokens import JWTGenerator\n"
+        "from airflow.executors.workloads.base import BaseWorkloadSchema\n"
+        "import jwt\n"
+        "made = JWTGenerator(secret_key=sys.argv[1], valid_for=60, audience='x')\n"
+        "token = BaseWorkloadSchema.generate_token('task', made)\n"
+        "told = jwt.decode(token, options={'verify_signature': False})\n"
+        "print(told['exp'] - told['iat'])\n"
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    answer = subprocess.run(
+        [sys.executable, "-c", program, settings.secrets.jwt_secret],
+        env=clean | airflow_environment(settings),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert answer.stdout.splitlines()[-1] == "86400"
+
+
 def test_bundles_are_local_folders_by_name(settings: AirflowSettings) -> None:
     bundles = json.loads(dag_bundle_list(settings.bundles))
 

@@ -151,6 +151,9 @@ _SCHEDULER: dict[str, object] = {
     # How soon the tasks of a scheduler that is known to be dead are taken over.
     "orphaned_tasks_check_interval": 15,
     "task_instance_heartbeat_timeout": 60,
+    # A task gets a token of this life when it is queued, and a foreach is queued as a whole: at the
+    # default of 600 s, those whose turn came later failed with a token that had expired.
+    "task_queued_timeout": 24 * 3600,
 }
 
 _WORKERS: dict[str, object] = {
