@@ -13,7 +13,7 @@ pytestmark = pytest.mark.stack
 
 # Run in a Python of its own: Metaflow reads its settings once, at import.
 _PROGRAM = """
-import json, sys, time
+import json, sys, tempfile, time
 from pathlib import Path
 from metaflow import DeployedFlow, Deployer, namespace
 
@@ -44,6 +44,7 @@ seen["done"] = (run.status, run.is_running, run.run.successful, run.run.data.dou
 seen["tags"] = sorted(run.run.tags)
 
 path.unlink()
+tempfile.tempdir = sys.argv[3]
 found = DeployedFlow.from_deployment("gated.flow-1", impl="airflow")
 gate.unlink()
 second = found.trigger(gate=str(gate))
@@ -76,7 +77,12 @@ def seen(bridge, tmp_path_factory):
     """What the program saw."""
     folder = tmp_path_factory.mktemp("deployer")
     path = shutil.copy(FLOWS / "gated.py", folder)
-    return json.loads(bridge.python(_PROGRAM, str(path), str(folder / "gate"), within=500))
+    (shared := folder / "shared").mkdir()
+    # What somebody else left in the temporary folder, with the name of a module that is imported.
+    (shared / "six.py").write_text("raise ImportError('imported from the temporary folder')")
+    arguments = (str(path), str(folder / "gate"), str(shared))
+    answer = json.loads(bridge.python(_PROGRAM, *arguments, within=500))
+    return {**answer, "left over": list(map(str, shared.glob("deployed-*")))}
 
 
 def test_create_gives_name_and_token(seen):
@@ -100,6 +106,10 @@ def test_a_run_ends_with_its_values_and_tags(seen):
 def test_a_deployment_found_without_its_file_starts_runs_and_ends_them(seen):
     assert seen["terminated"] is True
     assert seen["ended"] == ["FAILED", False]
+
+
+def test_the_file_made_for_it_is_gone(seen):
+    assert seen["left over"] == []
 
 
 def test_a_run_is_found_again_by_its_id(seen):

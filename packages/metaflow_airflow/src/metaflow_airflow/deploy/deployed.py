@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -211,16 +213,18 @@ class AirflowDeployedFlow(DeployedFlow):
             param_info={p.name: _parameter(p) for p in deployed.parameters},
             project_name=project,
         )
-        with tempfile.NamedTemporaryFile("w", suffix=".py", delete=False) as stream:
-            stream.write(contents)
+        # A folder of its own: Python imports from beside the file, and anybody may write to /tmp.
+        folder = tempfile.mkdtemp(prefix="deployed-")
+        path = Path(folder, "flow.py")
+        path.write_text(contents)
         deployer = Deployer(
-            stream.name, env={"METAFLOW_USER": deployed.owner}, pylint=False, **options
+            str(path), env={"METAFLOW_USER": deployed.owner}, pylint=False, **options
         ).airflow(**({} if is_project else {"name": deployed.dag_id}))
+        weakref.finalize(deployer, shutil.rmtree, folder)
         deployer.name = deployed.dag_id
         deployer.flow_name = deployed.flow
         deployer.metadata = metadata or get_metadata()
         deployer.additional_info = {}
-        Path(stream.name).chmod(0o600)
         return cls(deployer=deployer)
 
 
