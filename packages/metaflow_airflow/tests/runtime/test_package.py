@@ -6,7 +6,6 @@ import compileall
 import dataclasses
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
 import subprocess
@@ -98,35 +97,76 @@ def test_old_packages_are_removed_unless_a_step_uses_them(task: StepTask, host: 
     assert (host / "code" / task.code_sha).exists()
 
 
-def test_installed_modules_are_not_compiled_again(tmp_path: Path) -> None:
-    """Only where their sources are the same, byte for byte."""
-    code, installed = tmp_path / "code", tmp_path / "installed"
-    for folder in (code, installed):
-        (folder / "thing" / "deep").mkdir(parents=True)
-        (folder / "thing" / "__init__.py").write_text("value = 1")
-        (folder / "thing" / "deep" / "other.py").write_text("value = 1")
-    (code / "thing" / "deep" / "other.py").write_text("value = 2")
-    (code / "only_here").mkdir()
-    compileall.compile_dir(installed, quiet=1)
-    script = (
-        "import sys; from pathlib import Path\n"
-        "sys.path.insert(0, sys.argv[2])\n"
-        "from metaflow_airflow.runtime.compiled import adopt_compiled\n"
-        "print(adopt_compiled(Path(sys.argv[1])))\n"
-        "sys.path.insert(0, sys.argv[1])\n"
-        "import thing, thing.deep.other\n"
-        "print(thing.__cached__, thing.value, thing.deep.other.value)"
-    )
+@pytest.fixture
+def thing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installed import package, which `packed` packs."""
+    installed = tmp_path / "prefix" / "thing"
+    (installed / "deep").mkdir(parents=True)
+    (installed / "__init__.py").write_text("value = 1")
+    (installed / "deep" / "other.py").write_text("value = 1")
+    monkeypatch.setattr(sys, "prefix", str(installed.parent))
+    monkeypatch.syspath_prepend(installed.parent)
+    return installed
+
+
+@pytest.fixture
+def packed(task: StepTask, thing: Path) -> StepTask:
+    """A task whose code package has it too, and another one of its own."""
+    with tarfile.open(task.code_url, "w:gz") as opened:
+        opened.add(thing, arcname=".mf_code/thing")
+        opened.add(thing, arcname=".mf_code/only_here")
+        opened.add(thing / "__init__.py", arcname="f.py")
+    return dataclasses.replace(task, code_sha="")
+
+
+def test_what_is_installed_just_so_is_linked(packed: StepTask, host: Path, thing: Path) -> None:
+    compileall.compile_dir(thing, quiet=1)
+    root, _ = _prepare(packed, host)
+    code = root / ".mf_code"
+    assert {each.name: each.is_symlink() for each in code.iterdir()} == {
+        "thing": True,
+        "only_here": False,
+    }
+    program = f"import sys; sys.path.insert(0, {str(code)!r}); import thing.deep.other"
     done = subprocess.run(
-        [sys.executable, "-B", "-v", "-c", script, str(code), str(installed)],
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-B", "-v", "-c", program], capture_output=True, text=True, check=True
     )
-    cached = importlib.util.cache_from_source(str(code / "thing" / "__init__.py"))
-    assert done.stdout.splitlines() == ["1", f"{cached} 1 2"]
-    assert f"matches {code}/thing/__init__.py" in done.stderr
-    assert f"matches {code}/thing/deep/other.py" not in done.stderr
+    assert f"matches {code}/thing/deep/other.py" in done.stderr, "it was compiled again"
+    assert (root / "f.py").read_text() == "value = 1"
+    assert (code / "only_here" / "deep" / "other.py").exists()
+
+
+def test_what_was_linked_and_changed_since_is_unpacked(
+    packed: StepTask, host: Path, thing: Path
+) -> None:
+    first, _ = _prepare(packed, host, "one")
+    (thing / "deep" / "other.py").write_text("value = 2")
+    second, _ = _prepare(packed, host, "two")
+    for root in (first, second):
+        module = root / ".mf_code" / "thing" / "deep" / "other.py"
+        assert module.read_text() == "value = 1"
+    assert (thing / "deep" / "other.py").read_text() == "value = 2"
+
+
+@pytest.mark.parametrize("difference", ["changed", "missing", "more", "editable", "namespace"])
+def test_what_is_installed_otherwise_is_unpacked(
+    packed: StepTask, host: Path, thing: Path, monkeypatch: pytest.MonkeyPatch, difference: str
+) -> None:
+    match difference:
+        case "changed":
+            (thing / "deep" / "other.py").write_text("value = 2")
+        case "missing":
+            (thing / "deep" / "other.py").unlink()
+        case "more":
+            (thing / "deep" / "more.py").touch()
+        case "editable":
+            monkeypatch.setattr(sys, "prefix", "/elsewhere")
+        case "namespace":
+            (thing / "__init__.py").unlink()
+    root, _ = _prepare(packed, host)
+    unpacked = root / ".mf_code" / "thing"
+    assert not unpacked.is_symlink()
+    assert (unpacked / "deep" / "other.py").read_text() == "value = 1"
 
 
 def test_a_package_that_is_not_the_deployed_one(task: StepTask, host: Path) -> None:
@@ -141,7 +181,7 @@ def test_a_package_that_is_not_the_deployed_one(task: StepTask, host: Path) -> N
 
 def test_a_package_that_is_no_archive(task: StepTask, host: Path) -> None:
     Path(task.code_url).write_text("nothing")
-    with pytest.raises(LaunchError, match=r"cannot be unpacked into .*not in gzip format"):
+    with pytest.raises(LaunchError, match=r"cannot be unpacked into .*not a gzip file"):
         _prepare(dataclasses.replace(task, code_sha=""), host)
     metadata = json.dumps({"archive_format": "zip"})
     with pytest.raises(LaunchError, match="packed as 'zip'"):

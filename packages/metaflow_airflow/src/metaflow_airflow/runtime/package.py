@@ -2,9 +2,10 @@
 
 A package never changes (its name is a hash), so steps on one host share what is not theirs to
 write: Metaflow itself and its compiled modules, behind a link. The flow's own files are copied.
+An import package that is installed here just so is not unpacked at all, but linked.
 
-    <host>/code/<sha>/          .mf_code  .mf_meta  .mf_install  train.py
-    <work>/metaflow/            .mf_code@ .mf_meta  .mf_install  train.py
+    <host>/code/<sha>/files/    .mf_code/metaflow@  .mf_meta  .mf_install  train.py
+    <work>/metaflow/            .mf_code@           .mf_meta  .mf_install  train.py
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from .compiled import adopt_compiled
 from .download import download
 from .failures import LaunchError, UnavailableError
+from .installed import Installed, find_installed, is_unchanged
 from .task import StepTask
 
 CODE_DIRECTORY = ".mf_code"
@@ -80,10 +83,13 @@ def _open_lock(path: Path) -> int:
 def _is_whole(entry: Path) -> bool:
     """Whether all files are still there (cleaners of temp dirs take single ones)."""
     try:
-        names = json.loads((entry / _MANIFEST).read_text())
-    except (OSError, ValueError):
+        manifest = json.loads((entry / _MANIFEST).read_text())
+        names, linked = manifest["names"], manifest["linked"]
+    except (OSError, ValueError, LookupError, TypeError):
         return False
-    return all(os.path.lexists(entry / "files" / name) for name in names)
+    return all(os.path.lexists(entry / "files" / name) for name in names) and all(
+        is_unchanged(each["folder"], each["files"]) for each in linked.values()
+    )
 
 
 def _unpack_into(task: StepTask, store: Path, entry: Path, say: Callable[[str], None]) -> None:
@@ -92,9 +98,9 @@ def _unpack_into(task: StepTask, store: Path, entry: Path, say: Callable[[str], 
         archive = fresh / "package"
         _fetch(task, archive, say)
         _check_hash(task, archive)
-        names = _extract(task, archive, fresh / "files")
+        manifest = _extract(task, archive, fresh / "files")
         archive.unlink()
-        (fresh / _MANIFEST).write_text(json.dumps(names))
+        (fresh / _MANIFEST).write_text(json.dumps(manifest))
         if entry.exists():
             entry.rename(fresh / "damaged")
         fresh.rename(entry)
@@ -129,7 +135,8 @@ def _check_hash(task: StepTask, archive: Path) -> None:
         )
 
 
-def _extract(task: StepTask, archive: Path, target: Path) -> list[str]:
+def _extract(task: StepTask, archive: Path, target: Path) -> dict[str, Any]:
+    """Unpack it; what must stay as it is for the copy to be whole."""
     packing = json.loads(task.code_metadata or "{}").get("archive_format", "tgz")
     if packing != "tgz":
         raise LaunchError(
@@ -138,7 +145,7 @@ def _extract(task: StepTask, archive: Path, target: Path) -> list[str]:
         )
     target.mkdir()
     try:
-        _untar(archive, target)
+        linked = _untar(archive, target)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise LaunchError(
             f"The code package {task.code_url} cannot be unpacked into {target}: {error}."
@@ -148,24 +155,40 @@ def _extract(task: StepTask, archive: Path, target: Path) -> list[str]:
         for folder, _, files in os.walk(target)
         for name in files
     ]
-    if (target / CODE_DIRECTORY).is_dir():
-        adopt_compiled(target / CODE_DIRECTORY)
-    return names
+    return {"names": names, "linked": {name: asdict(each) for name, each in linked.items()}}
 
 
-def _untar(archive: Path, target: Path) -> None:
-    # A fifth of the CPU that Python's own takes; it too leaves no path outside of the target.
-    if shutil.which("tar"):
-        command = ["tar", "-xzf", str(archive), "-C", str(target), "--no-same-owner"]
-        done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
-        if done.returncode:
-            raise tarfile.TarError(" ".join(done.stderr.split()))
-        return
+def _untar(archive: Path, target: Path) -> dict[str, Installed]:
+    """What is installed here is linked instead, and returned."""
     with tarfile.open(archive, "r:gz") as opened:
-        if hasattr(tarfile, "data_filter"):
-            opened.extractall(target, filter="data")
+        installed = find_installed(opened, CODE_DIRECTORY)
+        if installed or not shutil.which("tar"):
+            skipped = tuple(f"{CODE_DIRECTORY}/{name}/" for name in installed)
+            _extract_members(opened, target, skipped)
         else:
-            opened.extractall(target)  # noqa: S202 - written by Metaflow; an old Python 3.11
+            _run_tar(archive, target)
+    for name, each in installed.items():
+        (target / CODE_DIRECTORY).mkdir(exist_ok=True)
+        (target / CODE_DIRECTORY / name).symlink_to(each.folder)
+    return installed
+
+
+def _extract_members(opened: tarfile.TarFile, target: Path, skipped: tuple[str, ...]) -> None:
+    members = [
+        each for each in opened if not f"{each.name.removeprefix('./')}/".startswith(skipped)
+    ]
+    if hasattr(tarfile, "data_filter"):
+        opened.extractall(target, members, filter="data")
+    else:
+        opened.extractall(target, members)  # noqa: S202 - written by Metaflow; an old Python 3.11
+
+
+def _run_tar(archive: Path, target: Path) -> None:
+    # For many files a fifth of the CPU of Python's own; it too leaves no path outside the target.
+    command = ["tar", "-xzf", str(archive), "-C", str(target), "--no-same-owner"]
+    done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise tarfile.TarError(" ".join(done.stderr.split()))
 
 
 def _remove_unused(store: Path) -> None:
