@@ -108,7 +108,7 @@ def why_failed(client: AirflowClient, dag_id: str, run_id: str) -> str:
             query = {"map_index": task["map_index"], "full_content": "true"}
             log = client._get(f"{path}/{max(task['try_number'], 1)}", query)["content"]
             found.append(f"{task['task_id']}[{task['map_index']}]")
-            found += [f"    {entry}" for entry in log[-8:]]
+            found += [f"    {entry['event']}" for entry in log[-8:]]
     return "\n".join(found)
 
 
