@@ -115,6 +115,7 @@ def packed(task: StepTask, thing: Path) -> StepTask:
     with tarfile.open(task.code_url, "w:gz") as opened:
         opened.add(thing, arcname=".mf_code/thing")
         opened.add(thing, arcname=".mf_code/only_here")
+        opened.add(thing, arcname=".mf_code/no.module")
         opened.add(thing / "__init__.py", arcname="f.py")
     return dataclasses.replace(task, code_sha="")
 
@@ -126,6 +127,7 @@ def test_what_is_installed_just_so_is_linked(packed: StepTask, host: Path, thing
     assert {each.name: each.is_symlink() for each in code.iterdir()} == {
         "thing": True,
         "only_here": False,
+        "no.module": False,
     }
     program = f"import sys; sys.path.insert(0, {str(code)!r}); import thing.deep.other"
     done = subprocess.run(

@@ -64,7 +64,7 @@ def is_unchanged(folder: str, files: Mapping[str, State]) -> bool:
 
 def _candidate(name: str) -> Installed | None:
     """Only what an installer put there, as one folder: nobody edits that in place."""
-    spec = importlib.util.find_spec(name)
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
     if spec is None or spec.origin is None or not spec.submodule_search_locations:
         return None  # not installed, or a namespace that several distributions share
     (folder,) = spec.submodule_search_locations
