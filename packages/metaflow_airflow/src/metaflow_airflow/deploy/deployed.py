@@ -220,7 +220,7 @@ class AirflowDeployedFlow(DeployedFlow):
         deployer = Deployer(
             str(path), env={"METAFLOW_USER": deployed.owner}, pylint=False, **options
         ).airflow(**({} if is_project else {"name": deployed.dag_id}))
-        weakref.finalize(deployer, shutil.rmtree, folder)
+        weakref.finalize(deployer, shutil.rmtree, folder, ignore_errors=True)
         deployer.name = deployed.dag_id
         deployer.flow_name = deployed.flow
         deployer.metadata = metadata or get_metadata()

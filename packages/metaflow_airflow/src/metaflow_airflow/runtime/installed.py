@@ -65,11 +65,12 @@ def is_unchanged(folder: str, files: Mapping[str, State]) -> bool:
 def _candidate(name: str) -> Installed | None:
     """Only what an installer put there, as one folder: nobody edits that in place."""
     spec = importlib.util.find_spec(name) if name.isidentifier() else None
-    if spec is None or spec.origin is None or not spec.submodule_search_locations:
+    folders = list((spec and spec.submodule_search_locations) or ())
+    if spec is None or spec.origin is None or len(folders) != 1:
         return None  # not installed, or a namespace that several distributions share
-    (folder,) = spec.submodule_search_locations
+    folder = folders[0]
     is_compiled_once = os.path.exists(f"{folder}/{_BYTECODE}") or os.access(folder, os.W_OK)
-    if not folder.startswith(sys.prefix) or not is_compiled_once:
+    if not folder.startswith(f"{sys.prefix}/") or not is_compiled_once:
         return None
     return Installed(folder)
 
