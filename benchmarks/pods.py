@@ -256,12 +256,11 @@ def _cpu(group: Path) -> float:
 
 
 def has(client: AirflowClient, dag_id: str) -> bool:
-    """Whether Airflow has read the DAG."""
+    """Whether Airflow has read the DAG; not if its file was gone and has not been read again."""
     try:
-        client.dag(dag_id)
+        return not client.dag(dag_id)["is_stale"]
     except NotFoundError:
         return False
-    return True
 
 
 if __name__ == "__main__":
