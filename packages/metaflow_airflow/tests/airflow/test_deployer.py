@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import psutil
 import pytest
@@ -46,6 +47,7 @@ seen["tags"] = sorted(run.run.tags)
 path.unlink()
 tempfile.tempdir = sys.argv[3]
 found = DeployedFlow.from_deployment("gated.flow-1", impl="airflow")
+seen["file"] = found.deployer.flow_file
 gate.unlink()
 second = found.trigger(gate=str(gate))
 until(lambda: second.run is not None, "the second run never registered")
@@ -82,7 +84,7 @@ def seen(bridge, tmp_path_factory):
     (shared / "six.py").write_text("raise ImportError('imported from the temporary folder')")
     arguments = (str(path), str(folder / "gate"), str(shared))
     answer = json.loads(bridge.python(_PROGRAM, *arguments, within=500))
-    return {**answer, "left over": list(map(str, shared.glob("deployed-*")))}
+    return {**answer, "shared": str(shared)}
 
 
 def test_create_gives_name_and_token(seen):
@@ -108,8 +110,10 @@ def test_a_deployment_found_without_its_file_starts_runs_and_ends_them(seen):
     assert seen["ended"] == ["FAILED", False]
 
 
-def test_the_file_made_for_it_is_gone(seen):
-    assert seen["left over"] == []
+def test_the_file_made_for_it_had_a_folder_of_its_own_that_is_gone(seen):
+    folder = Path(seen["file"]).parent
+    assert str(folder.parent) == seen["shared"]
+    assert not folder.exists()
 
 
 def test_a_run_is_found_again_by_its_id(seen):
