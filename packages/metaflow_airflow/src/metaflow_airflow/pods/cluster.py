@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 _CONNECTIONS = 2000  # one a followed log
@@ -56,11 +56,9 @@ class Cluster:
         Args:
             stack: what closes the connection. namespace: None for the connection's own.
         """
-        # Importing it takes seconds, in which the triggerer's loop must go on.
-        hooks = await asyncio.to_thread(
-            importlib.import_module, "airflow.providers.cncf.kubernetes.hooks.kubernetes"
-        )
-        client = await asyncio.to_thread(importlib.import_module, "kubernetes_asyncio.client")
+        # Both take seconds the first time, in two processes: the imports here, Airflow's answer
+        # because the triggerer builds its API for it. The loop must go on meanwhile.
+        (hooks, client), _ = await asyncio.gather(asyncio.to_thread(_imported), _ask_ahead(conn_id))
         configuration = client.Configuration()
         configuration.connection_pool_maxsize = _CONNECTIONS
         hook = hooks.AsyncKubernetesHook(conn_id=conn_id, client_configuration=configuration)
@@ -196,6 +194,20 @@ class Cluster:
                 response.close()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnreachableError(f"{self.url}: {error or type(error).__name__}") from error
+
+
+def _imported() -> tuple[Any, Any]:
+    hooks = importlib.import_module("airflow.providers.cncf.kubernetes.hooks.kubernetes")
+    return hooks, importlib.import_module("kubernetes_asyncio.client")
+
+
+async def _ask_ahead(conn_id: str) -> None:
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    # Where there is no such connection the hook knows what to do, or says it.
+    with suppress(AirflowNotFoundException):
+        await Connection.async_get(conn_id)
 
 
 async def _lines(response: Any) -> AsyncIterator[bytes]:
