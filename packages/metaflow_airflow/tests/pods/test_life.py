@@ -67,6 +67,31 @@ def test_no_room_in_the_cluster_names_what_is_missing(kubeconfig):
     on_cluster(kubeconfig, scenario)
 
 
+def test_a_pod_waits_for_as_long_as_others_of_its_kind_have_the_room(kubeconfig, monkeypatch):
+    monkeypatch.setattr("metaflow_airflow.pods.life._TELL_SECONDS", 1.0)
+
+    async def scenario(site):
+        def most_of_it(spec):
+            spec["containers"][0]["resources"]["requests"] = {"cpu": "1100m"}
+
+        def step(task, script):
+            limits = Limits(pending=12)  # the scheduler looks again within ten
+            return site.life(script, site.identity(task), change=most_of_it, limits=limits).run()
+
+        first = asyncio.create_task(step("first", "echo here; sleep 18; exit 3"))
+        await site.until_line("here")
+        second = asyncio.create_task(step("second", "exit 4"))
+
+        assert [(await each).sentence.split(" (")[0] for each in (first, second)] == [
+            "exit code 3: here",
+            "exit code 4",
+        ]
+        (waits,) = [text for text in site.said if "waits for room" in text]
+        assert "Insufficient cpu" in waits
+
+    on_cluster(kubeconfig, scenario)
+
+
 def test_out_of_memory_names_the_limit(kubeconfig):
     async def scenario(site):
         def small(spec):

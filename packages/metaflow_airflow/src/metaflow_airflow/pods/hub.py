@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from metaflow_airflow.pods.cluster import Cluster, ClusterError, UnreachableError
 from metaflow_airflow.pods.limits import Slots
 from metaflow_airflow.pods.names import MANAGED_BY, RUN_LABEL, SITE_LABEL, described
+from metaflow_airflow.pods.room import Room
 from metaflow_airflow.pods.watch import PodWatch, is_over
 
 MAX_PODS_VARIABLE = "METAFLOW_AIRFLOW_MAX_PODS"
@@ -50,6 +51,7 @@ class Hub:
         self.watch = PodWatch(
             cluster, ",".join(f"{key}={value}" for key, value in labels.items()), self.slots.changed
         )
+        self.room = Room(self.watch.pods)
         self._is_wanted = is_wanted
         self._sweep_seconds = sweep_seconds
         self._unclaimed_seconds = unclaimed_seconds

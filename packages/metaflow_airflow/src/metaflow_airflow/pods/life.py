@@ -21,6 +21,7 @@ from metaflow_airflow.pods.watch import Subscription, has_ended, is_over
 _LOOK_SECONDS = 5.0  # how often a pod without news is looked at: deadlines, events
 _LOG_GRACE = 15.0  # seconds for the rest of the log after the container's end
 _READY_SECONDS = 60.0
+_TELL_SECONDS = 30.0  # a pod that waits longer for room says so once
 _PAUSE = 2.0
 
 
@@ -31,7 +32,8 @@ class Limits:
     Args:
         run_pods: pods of the DAG run at once; None for no limit.
         seconds: until the pod is deleted, from its container's start on; None for no deadline.
-        pending: seconds until a pod without room is given up.
+        pending: seconds until a pod is given up that has no room, while no other of its needs has
+            any, or that does not start on its node.
         unreachable: seconds without an answer of the API server until the step is given up.
         leaving: seconds beyond its grace period in which a deleted pod must go; its node is taken
             for lost then.
@@ -72,8 +74,10 @@ class PodLife:
         self._say = say
         self._still_wanted = still_wanted
         self._uid: str | None = None
+        self._placed: float | None = None  # when it was first seen on a node
         self._started: float | None = None
         self._told_unreachable = False
+        self._told_waiting = False
         self._leaving: dict[str, float] = {}  # when each pod was first seen to be deleted
 
     async def run(self) -> Ending | None:
@@ -173,6 +177,7 @@ class PodLife:
                 ending = self._ending(pod, events, tail, seconds, is_gone=is_gone)
             if ending is not None:
                 return ending
+            self._tell_waiting(pod, seconds)
             limit = self._limits.seconds
             if limit is not None and self._running_seconds() > limit:
                 return reasons.overdue(pod, limit)
@@ -191,11 +196,26 @@ class PodLife:
         if ending is None and is_gone:
             ending = reasons.vanished(pod)
         if ending is None and pod.get("status", {}).get("phase", "Pending") == "Pending":
-            ending = reasons.stuck(pod, events, pending_seconds=seconds, limit=self._limits.pending)
+            pending = self._pending_seconds(pod, seconds)
+            ending = reasons.stuck(pod, events, pending_seconds=pending, limit=self._limits.pending)
         overstayed = self._overstayed(pod)
         if ending is None and overstayed is not None and not has_ended(pod):
             ending = reasons.lost(pod, overstayed)
         return ending
+
+    def _pending_seconds(self, pod: dict[str, Any], seconds: float) -> float:
+        """First it waits for room, then on its node for its image and volumes."""
+        if not pod["spec"].get("nodeName"):
+            return min(seconds, self._hub.room.seconds_without(pod))
+        if self._placed is None:
+            self._placed = time.monotonic()
+        return time.monotonic() - self._placed
+
+    def _tell_waiting(self, pod: dict[str, Any], seconds: float) -> None:
+        why = reasons.unscheduled(pod)
+        if why and seconds > _TELL_SECONDS and not self._told_waiting:
+            self._told_waiting = True
+            self._say(f"The pod waits for room in the cluster: {why}")
 
     def _running_seconds(self) -> float:
         """Waiting for room, or for the image, is not the step's time."""

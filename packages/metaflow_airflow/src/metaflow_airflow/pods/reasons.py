@@ -111,7 +111,7 @@ def stuck(
     if mount and pending_seconds > limit:
         return Ending("configuration", f"pod {name} gets no volume: {mount}", retry=False)
     if pending_seconds > limit:
-        told = _unscheduled(pod) or _event(events, "FailedScheduling")
+        told = unscheduled(pod) or _event(events, "FailedScheduling")
         wants = ", ".join(f"{k} {v}" for k, v in _requests(pod).items())
         if told:
             return Ending(
@@ -121,6 +121,14 @@ def stuck(
             )
         return Ending("no-room", f"pod {name} did not start in {pending_seconds:.0f} s: {reason}")
     return None
+
+
+def unscheduled(pod: Mapping[str, Any]) -> str:
+    """Why the cluster has no place for a pod yet; empty when it has one."""
+    for condition in pod.get("status", {}).get("conditions", []):
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return _clean(condition.get("message"))
+    return ""
 
 
 def vanished(pod: Mapping[str, Any]) -> Ending:
@@ -217,13 +225,6 @@ def _disrupted(pod: Mapping[str, Any]) -> str:
     for condition in pod.get("status", {}).get("conditions", []):
         if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
             return _clean(condition.get("message")) or str(condition.get("reason"))
-    return ""
-
-
-def _unscheduled(pod: Mapping[str, Any]) -> str:
-    for condition in pod.get("status", {}).get("conditions", []):
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return _clean(condition.get("message"))
     return ""
 
 
