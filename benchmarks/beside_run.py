@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
+from embedded.airflow_api import AirflowApi
 from embedded.stack import Stack
 from metaflow_airflow.deploy.rest import AirflowClient
 from metaflow_airflow.deploy.runs import new_dag_run_id
@@ -54,7 +55,7 @@ def _row(stack: Stack, file: str, dag_id: str, title: str, size: int | None) -> 
     client = AirflowClient(stack.airflow_url, *stack.airflow_login)
     client.set_paused(dag_id, False)
     with Memory(stack) as memory:
-        seconds = on_airflow(client, dag_id, {"size": size} if size else {})
+        seconds = on_airflow(stack, client, dag_id, {"size": size} if size else {})
     line = f"{title:<24}{bare:>8.1f}{seconds:>11.1f}{seconds / bare:>7.2f}"
     each = f"{bare / size:>12.3f}{seconds / size:>16.3f}" if size else f"{'':>28}"
     print(f"{line}{each}{memory.most / 2**20:>7.0f}", flush=True)
@@ -85,7 +86,9 @@ def end_when_told() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
-def on_airflow(client: AirflowClient, dag_id: str, conf: Mapping[str, object]) -> float:
+def on_airflow(
+    stack: Stack, client: AirflowClient, dag_id: str, conf: Mapping[str, object]
+) -> float:
     """Seconds from the trigger to the end of a run."""
     run_id = new_dag_run_id()
     began = time.monotonic()
@@ -95,20 +98,18 @@ def on_airflow(client: AirflowClient, dag_id: str, conf: Mapping[str, object]) -
             sys.exit(f"{dag_id} did not end within {DEADLINE} s")
         time.sleep(0.5)
     if state == "failed":
-        sys.exit(f"{dag_id} {run_id} failed\n{why_failed(client, dag_id, run_id)}")
+        sys.exit(f"{dag_id} {run_id} failed\n{why_failed(stack, dag_id, run_id)}")
     return time.monotonic() - began
 
 
-def why_failed(client: AirflowClient, dag_id: str, run_id: str) -> str:
+def why_failed(stack: Stack, dag_id: str, run_id: str) -> str:
     """The failed task instances with the end of their logs, which go with the stack."""
+    api = AirflowApi(stack.airflow_url, *stack.airflow_login)
     found = []
-    for task in client.task_instances(dag_id, run_id):
+    for task in api.task_instances({dag_id: run_id}):
         if task["state"] == "failed":
-            path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task['task_id']}/logs"
-            query = {"map_index": task["map_index"], "full_content": "true"}
-            log = client._get(f"{path}/{max(task['try_number'], 1)}", query)["content"]
             found.append(f"{task['task_id']}[{task['map_index']}]")
-            found += [f"    {entry['event']}" for entry in log[-8:]]
+            found += [f"    {line}" for line in api.log(task)[-8:]]
     return "\n".join(found)
 
 
