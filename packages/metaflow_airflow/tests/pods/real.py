@@ -47,6 +47,11 @@ class Wire:
         for writer in list(self._connections):
             writer.transport.abort()
 
+    async def close(self) -> None:
+        """Cut it for good; asyncio complains of what is still under way at the loop's end."""
+        await self.cut()
+        await until(lambda: not self._connections, "the end of the connections")
+
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(*self._target)
         self._connections |= {writer, back}
@@ -183,6 +188,7 @@ async def sites(kubeconfig: str, count: int = 1) -> AsyncIterator[list[Site]]:
             await made[0].hub.cluster.delete(metadata["name"], uid=metadata["uid"], grace=0)
         for site in made:
             await site.api.close()
+            await site.wire.close()
 
 
 def on_cluster(
