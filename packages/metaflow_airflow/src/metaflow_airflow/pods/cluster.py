@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
+from metaflow_airflow.pods.sign_in import SignIn
+
 _CONNECTIONS = 2000  # one a followed log
 _ANSWER_WITHIN = 30.0
 _WATCH_SECONDS = 240
-_NOT_FOUND, _CONFLICT, _GONE = 404, 409, 410
+_UNAUTHORIZED, _NOT_FOUND, _CONFLICT, _GONE = 401, 404, 409, 410
 
 
 class ClusterError(Exception):
@@ -37,15 +40,20 @@ class UnreachableError(Exception):
     """The API server did not answer."""
 
 
+class ConnectError(Exception):
+    """There is no way to the cluster: the Airflow connection, or what it names, is not usable."""
+
+
 class Cluster:
     """One namespace of one cluster, as one Airflow connection reaches it.
 
     Args:
-        api: kubernetes_asyncio's CoreV1Api.
+        api: kubernetes_asyncio's CoreV1Api. sign_in: gives it a new token.
     """
 
-    def __init__(self, api: Any, namespace: str, url: str) -> None:
+    def __init__(self, api: Any, namespace: str, url: str, sign_in: SignIn | None = None) -> None:
         self._api = api
+        self._sign_in = sign_in
         self.namespace = namespace
         self.url = url
 
@@ -55,17 +63,40 @@ class Cluster:
 
         Args:
             stack: what closes the connection. namespace: None for the connection's own.
+
+        Raises:
+            ConnectError: with what is wrong with the connection.
         """
-        # Both take seconds the first time, in two processes: the imports here, Airflow's answer
-        # because the triggerer builds its API for it. The loop must go on meanwhile.
-        (hooks, client), _ = await asyncio.gather(asyncio.to_thread(_imported), _ask_ahead(conn_id))
-        configuration = client.Configuration()
-        configuration.connection_pool_maxsize = _CONNECTIONS
-        hook = hooks.AsyncKubernetesHook(conn_id=conn_id, client_configuration=configuration)
-        extras = await hook.get_conn_extras()
+        try:
+            # Both take seconds the first time, in two processes: the imports here, Airflow's answer
+            # because the triggerer builds its API for it. The loop must go on meanwhile.
+            (hooks, client), _ = await asyncio.gather(
+                asyncio.to_thread(_imported), _ask_ahead(conn_id)
+            )
+            configuration = client.Configuration()
+            configuration.connection_pool_maxsize = _CONNECTIONS
+
+            def hook() -> Any:
+                return hooks.AsyncKubernetesHook(
+                    conn_id=conn_id, client_configuration=configuration
+                )
+
+            async def get_token() -> None:
+                # It is loaded into the configuration, which the client that is in use shares.
+                async with hook().get_conn():
+                    pass
+
+            first = hook()
+            extras = await first.get_conn_extras()
+            connection = await stack.enter_async_context(first.get_conn())
+        except Exception as error:
+            raise ConnectError(
+                f"Airflow connection {conn_id} leads to no cluster: {error or type(error).__name__}"
+            ) from error
         namespace = namespace or extras.get("namespace") or "default"
-        connection = await stack.enter_async_context(hook.get_conn())
-        return cls(client.CoreV1Api(connection), namespace, str(configuration.host))
+        return cls(
+            client.CoreV1Api(connection), namespace, str(configuration.host), SignIn(get_token)
+        )
 
     async def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Create a pod; the one that is there already if its name is taken."""
@@ -179,12 +210,22 @@ class Cluster:
         async with self._open(method, *arguments, **options) as response:
             return await response.json(content_type=None)
 
+    async def _answer(self, method: Any, *arguments: Any, **options: Any) -> Any:
+        asked = time.monotonic()
+        response = await method(*arguments, **options, _preload_content=False)
+        if response.status != _UNAUTHORIZED or self._sign_in is None:
+            return response
+        if not await self._sign_in.again(asked):
+            return response
+        response.close()
+        return await method(*arguments, **options, _preload_content=False)
+
     @asynccontextmanager
     async def _open(self, method: Any, *arguments: Any, **options: Any) -> AsyncIterator[Any]:
         import aiohttp
 
         try:
-            response = await method(*arguments, **options, _preload_content=False)
+            response = await self._answer(method, *arguments, **options)
             try:
                 if response.status >= 300:
                     text = await response.text()

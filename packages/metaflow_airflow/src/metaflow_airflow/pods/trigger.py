@@ -22,7 +22,7 @@ from metaflow_airflow.operators.definition import StepDefinition
 from metaflow_airflow.operators.inputs import XCOM_KEY, Reference, Upstream
 from metaflow_airflow.plan.step import items_task
 from metaflow_airflow.pods import names
-from metaflow_airflow.pods.cluster import ClusterError, UnreachableError
+from metaflow_airflow.pods.cluster import ClusterError, ConnectError, UnreachableError
 from metaflow_airflow.pods.hub import Hubs
 from metaflow_airflow.pods.life import Limits, PodLife
 from metaflow_airflow.pods.site import this_site
@@ -120,7 +120,7 @@ class PodTrigger(BaseTrigger):
                 still_wanted=self._is_current,
             )
             ending = await life.run()
-        except (ClusterError, UnreachableError) as error:
+        except (ClusterError, ConnectError, UnreachableError) as error:
             retry = not isinstance(error, ClusterError) or error.busy
             sentence = f"Step {task.pathspec} got no pod: {error}"
             self.log.error("%s", sentence)

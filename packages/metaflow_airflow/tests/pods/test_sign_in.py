@@ -1,0 +1,146 @@
+"""A token that has expired is replaced, once for all requests that were refused with it."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import yaml
+from metaflow_airflow.pods.cluster import Cluster, ClusterError, ConnectError
+from metaflow_airflow.pods.sign_in import SignIn
+
+from .real import NAMESPACE, on_cluster
+
+
+class Clock:
+    seconds = 100.0
+
+    def __call__(self):
+        return self.seconds
+
+
+class Tokens:
+    """Counts how often it was asked; refuses while it is told to."""
+
+    asked = 0
+    refuses = False
+
+    async def get(self):
+        self.asked += 1
+        if self.refuses:
+            raise RuntimeError("the cloud says no")
+
+
+def test_all_that_were_refused_share_one_new_token():
+    async def scenario():
+        clock, tokens = Clock(), Tokens()
+        sign_in = SignIn(tokens.get, clock)
+
+        assert await asyncio.gather(*(sign_in.again(asked=99.0) for _ in range(50))) == [True] * 50
+        assert tokens.asked == 1
+
+        clock.seconds = 1000.0
+        assert await sign_in.again(asked=999.0)
+        assert tokens.asked == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_new_token_that_is_refused_too_is_not_replaced_again_and_again():
+    async def scenario():
+        clock, tokens = Clock(), Tokens()
+        sign_in = SignIn(tokens.get, clock)
+        assert await sign_in.again(asked=99.0)
+
+        clock.seconds += 1.0
+        assert not await sign_in.again(asked=clock.seconds)
+        clock.seconds += 10.0
+        assert await sign_in.again(asked=clock.seconds)
+        assert tokens.asked == 2
+
+    asyncio.run(scenario())
+
+
+def test_where_there_is_no_new_token_the_refusal_stands(caplog):
+    async def scenario():
+        clock, tokens = Clock(), Tokens()
+        tokens.refuses = True
+        sign_in = SignIn(tokens.get, clock)
+
+        assert not await sign_in.again(asked=99.0)
+        clock.seconds += 11.0
+        tokens.refuses = False
+        assert await sign_in.again(asked=clock.seconds)
+
+    asyncio.run(scenario())
+
+    assert "the cloud says no" in caplog.text
+
+
+def connection(monkeypatch, **extra):
+    """An Airflow connection of that kind; its name."""
+    told = json.dumps({"conn_type": "kubernetes", "extra": extra})
+    monkeypatch.setenv("AIRFLOW_CONN_CLUSTER_OF_TESTS", told)
+    return "cluster_of_tests"
+
+
+@pytest.mark.cluster
+def test_a_cloud_gives_a_new_token_when_the_first_has_expired(kubeconfig, monkeypatch, tmp_path):
+    credential = tmp_path / "credential"
+
+    def give(token):
+        said = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
+        credential.write_text(json.dumps(said | {"status": {"token": token}}))
+
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "cat",
+        "args": [str(credential)],
+        "interactiveMode": "Never",
+    }
+    config = yaml.safe_load(Path(kubeconfig).read_text())
+    config["users"] = [{"name": user["name"], "user": {"exec": plugin}} for user in config["users"]]
+    (tmp_path / "config").write_text(yaml.safe_dump(config))
+    conn_id = connection(monkeypatch, kube_config_path=str(tmp_path / "config"))
+
+    async def scenario(site):
+        from kubernetes_asyncio import client
+
+        give("expired")
+        async with AsyncExitStack() as stack:
+            cluster = await Cluster.connect(stack, conn_id, NAMESPACE)
+            account = await client.CoreV1Api(site.api).create_namespaced_service_account_token(
+                "default", NAMESPACE, {"spec": {"expirationSeconds": 600}}
+            )
+            give(account.status.token)
+            # An account that may nothing: that the server knows its name shows the new token.
+            with pytest.raises(ClusterError, match=f"serviceaccount:{NAMESPACE}:default") as told:
+                await cluster.pods("any=label")
+            assert told.value.status == 403
+
+    on_cluster(kubeconfig, scenario)
+
+
+async def connect(conn_id):
+    async with AsyncExitStack() as stack:
+        await Cluster.connect(stack, conn_id, None)
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        ({"kube_config_path": "/nowhere/config"}, "Invalid kube-config file"),
+        ({"kube_config_path": "/a", "in_cluster": True}, "mutually exclusive"),
+    ],
+)
+def test_a_connection_that_leads_nowhere_is_named(monkeypatch, extra, says):
+    conn_id = connection(monkeypatch, **extra)
+
+    with pytest.raises(ConnectError, match=f"Airflow connection {conn_id} leads to no .*{says}"):
+        asyncio.run(connect(conn_id))
+
+
+def test_a_connection_that_nobody_made_is_named():
+    with pytest.raises(ConnectError, match=r"nobody_made_it.* isn't defined"):
+        asyncio.run(connect("nobody_made_it"))
