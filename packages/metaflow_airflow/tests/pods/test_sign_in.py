@@ -110,8 +110,9 @@ def test_a_cloud_gives_a_new_token_when_the_first_has_expired(kubeconfig, monkey
         give("expired")
         async with AsyncExitStack() as stack:
             cluster = await Cluster.connect(stack, conn_id, NAMESPACE)
+            minutes = client.V1TokenRequestSpec(audiences=[], expiration_seconds=600)
             account = await client.CoreV1Api(site.api).create_namespaced_service_account_token(
-                "default", NAMESPACE, {"spec": {"expirationSeconds": 600}}
+                "default", NAMESPACE, client.AuthenticationV1TokenRequest(spec=minutes)
             )
             give(account.status.token)
             # An account that may nothing: that the server knows its name shows the new token.
