@@ -78,6 +78,16 @@ def test_where_there_is_no_new_token_the_refusal_stands(caplog):
     assert "the cloud says no" in caplog.text
 
 
+def test_a_plugin_that_hangs_does_not_hold_all_requests_up(monkeypatch, caplog):
+    monkeypatch.setattr("metaflow_airflow.pods.sign_in._WITHIN", 0.1)
+
+    async def scenario():
+        return await asyncio.wait_for(SignIn(asyncio.Event().wait, Clock()).again(asked=99.0), 10)
+
+    assert not asyncio.run(scenario())
+    assert "TimeoutError" in caplog.text
+
+
 def connection(monkeypatch, **extra):
     """An Airflow connection of that kind; its name."""
     told = json.dumps({"conn_type": "kubernetes", "extra": extra})

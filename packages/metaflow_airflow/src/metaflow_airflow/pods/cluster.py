@@ -90,8 +90,9 @@ class Cluster:
             extras = await first.get_conn_extras()
             connection = await stack.enter_async_context(first.get_conn())
         except Exception as error:
+            why = str(error) or type(error).__name__
             raise ConnectError(
-                f"Airflow connection {conn_id} leads to no cluster: {error or type(error).__name__}"
+                f"Airflow connection {conn_id} leads to no cluster: {why}"
             ) from error
         namespace = namespace or extras.get("namespace") or "default"
         return cls(
@@ -234,7 +235,7 @@ class Cluster:
             finally:
                 response.close()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnreachableError(f"{self.url}: {error or type(error).__name__}") from error
+            raise UnreachableError(f"{self.url}: {str(error) or type(error).__name__}") from error
 
 
 def _imported() -> tuple[Any, Any]:

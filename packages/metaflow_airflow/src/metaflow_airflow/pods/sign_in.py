@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 _PAUSE = 10.0  # seconds after which one that did not help may be tried again
+_WITHIN = 60.0  # seconds: all other requests wait for it
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,9 @@ class SignIn:
     """
 
     def __init__(
-        self, get_token: Callable[[], Awaitable[None]], clock: Callable[[], float] = time.monotonic
+        self,
+        get_token: Callable[[], Awaitable[object]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._get_token = get_token
         self._clock = clock
@@ -44,9 +47,10 @@ class SignIn:
                 return False
             self._last = self._clock()
             try:
-                await self._get_token()
+                async with asyncio.timeout(_WITHIN):
+                    await self._get_token()
             except Exception as error:  # noqa: BLE001 - each way to sign in has its own
-                log.warning("No new token for the cluster: %s", error or type(error).__name__)
+                log.warning("No new token for the cluster: %s", str(error) or type(error).__name__)
                 return False
             log.info("Signed in to the cluster again")
             return True
