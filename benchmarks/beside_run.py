@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 from embedded.airflow_api import AirflowApi
 from embedded.stack import Stack
-from metaflow_airflow.deploy.rest import AirflowClient
-from metaflow_airflow.deploy.runs import new_dag_run_id
+from metaflow_airflow.airflow_api.client import AirflowClient
+from metaflow_airflow.airflow_api.runs import new_dag_run_id
 from watching import Watcher
 
 FLOWS = Path(__file__).parent / "flows"

@@ -30,7 +30,7 @@ from pathlib import Path
 
 from beside_run import FLOWS, Memory, end_when_told, on_airflow, timed
 from embedded.stack import Stack
-from metaflow_airflow.deploy.rest import AirflowClient, NotFoundError
+from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
 from watching import Watcher
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from metaflow_airflow.deploy.rest import AirflowClient
+from metaflow_airflow.airflow_api.client import AirflowClient
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 

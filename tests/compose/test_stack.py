@@ -26,7 +26,7 @@ import pytest
 from embedded import bundle, s3
 from embedded.airflow_api import AirflowApi
 from embedded.compose import ComposeTarget
-from metaflow_airflow.runtime.ids import run_id
+from metaflow_airflow.wire.ids import run_id
 from waiting import until
 
 from .conftest import (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from metaflow.lint import linter
-from metaflow_airflow.graph.read import read_graph
+from metaflow_airflow.graph.read_graph import read_graph
 from metaflow_airflow.plan import Body, Deployment, Items, Plan, build_plan
 from metaflow_airflow.render import render
 

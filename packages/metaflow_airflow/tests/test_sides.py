@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from metaflow_airflow.graph.read import read_graph
+from metaflow_airflow.graph.read_graph import read_graph
 from metaflow_airflow.plan import Deployment, Plan, build_plan
 from metaflow_airflow.render import render
 

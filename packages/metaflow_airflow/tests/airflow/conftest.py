@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from metaflow_airflow.deploy.rest import AirflowClient
-from metaflow_airflow.deploy.runs import new_dag_run_id
-from metaflow_airflow.runtime import ids
+from metaflow_airflow.airflow_api.client import AirflowClient
+from metaflow_airflow.airflow_api.runs import new_dag_run_id
+from metaflow_airflow.wire import ids
 
 FLOWS = Path(__file__).parent.parent / "flows"
 

@@ -74,7 +74,7 @@ def working(pods, stack):
     """A run whose step `work` has begun and goes on for 20 s; Airflow's and Metaflow's run id."""
     dag_id = export(pods, "marked", LIMITED)
     run_id = pods.start(dag_id, {"seconds": 20})
-    from metaflow_airflow.runtime import ids
+    from metaflow_airflow.wire import ids
 
     metaflow_run = ids.run_id(dag_id, run_id)
     until(lambda: marks(stack, metaflow_run) == ["0"], "the step's beginning")

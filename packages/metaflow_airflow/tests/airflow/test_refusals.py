@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from metaflow_airflow.deploy.rest import AirflowError
+from metaflow_airflow.airflow_api.client import AirflowError
 
 from .conftest import FLOWS
 

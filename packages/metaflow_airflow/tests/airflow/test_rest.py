@@ -6,7 +6,7 @@ import time
 import jwt
 import pytest
 import requests
-from metaflow_airflow.deploy.rest import AirflowClient
+from metaflow_airflow.airflow_api.client import AirflowClient
 
 pytestmark = pytest.mark.stack
 

@@ -1,8 +1,8 @@
 import os
 
 import pytest
-from metaflow_airflow.deploy.places import FolderPlace, S3Place, place_of
 from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.export.places import FolderPlace, S3Place, place_of
 
 
 def test_a_file_is_replaced_at_once_and_leaves_nothing_beside_it(tmp_path):

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
-from metaflow_airflow.deploy.rest import AirflowClient, AirflowError
+from metaflow_airflow.airflow_api.client import AirflowClient, AirflowError
 
 
 class BreaksOff(BaseHTTPRequestHandler):

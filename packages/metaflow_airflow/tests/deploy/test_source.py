@@ -1,7 +1,7 @@
 import pytest
-from metaflow_airflow.deploy.source import read_source
+from metaflow_airflow.airflow_api.deployments import read_source
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.graph.read import read_graph
+from metaflow_airflow.graph.read_graph import read_graph
 from metaflow_airflow.plan import Deployment, Parameter, Plan, build_plan
 from metaflow_airflow.render import render
 

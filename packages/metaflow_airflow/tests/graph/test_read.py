@@ -1,7 +1,7 @@
 import pytest
 from metaflow_airflow.errors import NotSupportedError
 from metaflow_airflow.graph import Kind
-from metaflow_airflow.graph.read import read_graph
+from metaflow_airflow.graph.read_graph import read_graph
 
 
 def test_scopes_of_nested_foreaches(flow):

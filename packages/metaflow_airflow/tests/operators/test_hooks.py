@@ -1,9 +1,9 @@
 """Which exit hooks a run's end calls, wherever its first step runs."""
 
 import pytest
-from metaflow_airflow.operators.attempt import Try, chosen_inputs, step_task
-from metaflow_airflow.operators.definition import StepDefinition
-from metaflow_airflow.operators.inputs import Reference, Upstream
+from metaflow_airflow.attempt.inputs import Reference, Upstream
+from metaflow_airflow.attempt.step_definition import StepDefinition
+from metaflow_airflow.attempt.tries import Try, chosen_inputs, step_task
 from metaflow_airflow.plan.step import Deployment, ExitHooks, PlannedStep, Pod
 
 START, END = Upstream("start", 0), Upstream("end", 0)

@@ -1,4 +1,4 @@
-from metaflow_airflow.operators.inputs import Reference, Upstream, flatten, item, taken
+from metaflow_airflow.attempt.inputs import Reference, Upstream, flatten, item, taken
 
 
 def ref(step, *path, **more):

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from metaflow_airflow.operators.attempt import Try, step_task
-from metaflow_airflow.operators.definition import StepDefinition
-from metaflow_airflow.operators.inputs import Reference, Upstream
+from metaflow_airflow.attempt.inputs import Reference, Upstream
+from metaflow_airflow.attempt.step_definition import StepDefinition
+from metaflow_airflow.attempt.tries import Try, step_task
 from metaflow_airflow.plan.step import Deployment, PlannedStep
-from metaflow_airflow.runtime.resume import Resume
-from metaflow_airflow.runtime.task import Clone
+from metaflow_airflow.wire.resumption import Resume
+from metaflow_airflow.wire.task import Clone
 
 DEPLOYMENT = Deployment("flow.py", "s3://code", "0" * 40, "s3", "s3://root")
 SCORE = StepDefinition(

@@ -1,15 +1,8 @@
 from dataclasses import replace
 
-from metaflow_airflow.graph.read import read_graph
-from metaflow_airflow.plan import (
-    Body,
-    Deployment,
-    Items,
-    Plan,
-    PlannedStep,
-    build_plan,
-)
-from metaflow_airflow.plan.explain import explain
+from metaflow_airflow.graph.read_graph import read_graph
+from metaflow_airflow.plan import Body, Deployment, Items, Plan, PlannedStep, build_plan
+from metaflow_airflow.plan.explanation import explain
 
 DEPLOYMENT = Deployment(script="", code="", code_sha="", datastore="s3", datastore_root="")
 

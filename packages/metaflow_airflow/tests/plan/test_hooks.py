@@ -2,8 +2,8 @@
 
 import pytest
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.graph.model import Decorator, Graph
-from metaflow_airflow.plan.hooks import read_hooks
+from metaflow_airflow.graph.flow_graph import Decorator, Graph
+from metaflow_airflow.plan.exit_hooks import read_hooks
 from metaflow_airflow.plan.step import ExitHooks
 
 

@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from metaflow_airflow.cli import read_flow
 from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.export import read_flow
 from metaflow_airflow.plan.step import Python
 
 FLOW = """

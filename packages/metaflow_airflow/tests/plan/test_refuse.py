@@ -1,6 +1,6 @@
 import pytest
 from metaflow_airflow.errors import NotSupportedError
-from metaflow_airflow.graph.read import read_graph
+from metaflow_airflow.graph.read_graph import read_graph
 from metaflow_airflow.plan import build_plan
 
 TWO_STEPS = """

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from metaflow_airflow.cli.pods import find_pods
+from metaflow_airflow.cli.list_pods import find_pods
 
 from .test_names import identity
 

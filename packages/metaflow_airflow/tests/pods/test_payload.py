@@ -2,8 +2,8 @@ import random
 from typing import Any
 
 import pytest
-from metaflow_airflow.runtime.payload import pack, unpack
-from metaflow_airflow.runtime.task import RESULT_BYTES, StepResult, StepTask, TaskFormatError
+from metaflow_airflow.wire.payload import pack, unpack
+from metaflow_airflow.wire.task import RESULT_BYTES, StepResult, StepTask, TaskFormatError
 
 
 def task(**changes):

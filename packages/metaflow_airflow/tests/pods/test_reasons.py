@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from metaflow_airflow.pods import reasons
-from metaflow_airflow.runtime.task import StepResult
+from metaflow_airflow.wire.task import StepResult
 
 SPEC = {
     "nodeName": "lab",

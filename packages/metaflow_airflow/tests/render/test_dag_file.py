@@ -4,10 +4,10 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from metaflow_airflow.cli.read_flow import read_parameters
-from metaflow_airflow.graph.read import read_graph
+from metaflow_airflow.export.read_flow import read_parameters
+from metaflow_airflow.graph.read_graph import read_graph
 from metaflow_airflow.plan import Deployment, Parameter, Plan, Schedule, build_plan
-from metaflow_airflow.plan.hooks import read_hooks
+from metaflow_airflow.plan.exit_hooks import read_hooks
 from metaflow_airflow.plan.sensors import read_sensors
 from metaflow_airflow.render import render
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from metaflow_airflow.runtime.guard import TOKEN_VARIABLE
-from metaflow_airflow.runtime.process import StepProcess
-from metaflow_airflow.runtime.task import StepResult
+from metaflow_airflow.runtime.launch.guard import TOKEN_VARIABLE
+from metaflow_airflow.runtime.worker.step_process import StepProcess
+from metaflow_airflow.wire.task import StepResult
 
 from .support import LauncherRun, Platform
 from .waiting import wait_for

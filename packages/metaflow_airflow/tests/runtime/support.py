@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metaflow_airflow.runtime import ids
-from metaflow_airflow.runtime.process import StepProcess
-from metaflow_airflow.runtime.task import Init, StepResult, StepTask
+from metaflow_airflow.runtime.worker.step_process import StepProcess
+from metaflow_airflow.wire import ids
+from metaflow_airflow.wire.task import Init, StepResult, StepTask
 from s3_server import S3Server
 
 FLOWS = Path(__file__).with_name("flows")

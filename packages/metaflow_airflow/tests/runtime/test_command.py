@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from metaflow_airflow.runtime import command
-from metaflow_airflow.runtime.environ import option, step_variables
 from metaflow_airflow.runtime.failures import LaunchError
-from metaflow_airflow.runtime.process import step_environment
-from metaflow_airflow.runtime.task import Init, StepTask
+from metaflow_airflow.runtime.flow import command
+from metaflow_airflow.runtime.flow.environ import option, step_variables
+from metaflow_airflow.runtime.worker.step_process import step_environment
+from metaflow_airflow.wire.task import Init, StepTask
 
 from .test_task import TASK as START
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from metaflow_airflow.runtime.task import StepResult
+from metaflow_airflow.wire.task import StepResult
 
 from .running import gone, start_step
 from .support import LauncherRun, Platform

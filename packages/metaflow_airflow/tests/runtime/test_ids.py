@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from metaflow_airflow.runtime import ids
+from metaflow_airflow.wire import ids
 
 
 def test_a_run_has_one_id_and_no_two_runs_share_it() -> None:

@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from metaflow_airflow.runtime.process import LAUNCHER
+from metaflow_airflow.runtime.worker.step_process import LAUNCHER
 
 from .support import LauncherRun, Platform
 from .waiting import wait_for

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from metaflow_airflow.runtime.memory import Memory, MemoryRecord, read_memory, recorded
-from metaflow_airflow.runtime.task import StepResult
+from metaflow_airflow.runtime.launch.memory import Memory, MemoryRecord, read_memory, recorded
+from metaflow_airflow.wire.task import StepResult
 
 FIRST = {
     "memory/memory.max_usage_in_bytes": "300",

@@ -15,12 +15,12 @@ import time
 from pathlib import Path
 
 import pytest
-from metaflow_airflow.runtime import package
-from metaflow_airflow.runtime.download import download
+from metaflow_airflow.runtime.code import package
+from metaflow_airflow.runtime.code.download import download
+from metaflow_airflow.runtime.code.package import prepare_code
 from metaflow_airflow.runtime.failures import LaunchError, UnavailableError
-from metaflow_airflow.runtime.host import host_directory
-from metaflow_airflow.runtime.package import prepare_code
-from metaflow_airflow.runtime.task import StepTask
+from metaflow_airflow.runtime.launch.host import host_directory
+from metaflow_airflow.wire.task import StepTask
 
 from .support import Platform
 from .test_task import TASK

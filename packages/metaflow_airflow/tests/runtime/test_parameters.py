@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 import pytest
-from metaflow_airflow.runtime.task import Clone, Init
+from metaflow_airflow.wire.task import Clone, Init
 
 from .support import LauncherRun, Platform
 from .waiting import wait_for

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from metaflow_airflow.runtime.task import Init, StepResult, StepTask, TaskFormatError
+from metaflow_airflow.wire.task import Init, StepResult, StepTask, TaskFormatError
 
 TASK = StepTask(
     flow="F",

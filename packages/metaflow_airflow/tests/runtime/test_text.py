@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from metaflow.mflog.mflog import merge_logs
-from metaflow_airflow.runtime.errorline import error_line
 from metaflow_airflow.runtime.failures import LaunchError, Stop, UnavailableError
-from metaflow_airflow.runtime.judge import judge, launch_failure, stopped
-from metaflow_airflow.runtime.lines import LineSplitter
-from metaflow_airflow.runtime.logs import LogFile
-from metaflow_airflow.runtime.memory import Memory
-from metaflow_airflow.runtime.supervise import Ending
+from metaflow_airflow.runtime.launch.judge import judge, launch_failure, stopped
+from metaflow_airflow.runtime.launch.memory import Memory
+from metaflow_airflow.runtime.launch.supervise import Ending
+from metaflow_airflow.runtime.output.errorline import error_line
+from metaflow_airflow.runtime.output.lines import LineSplitter
+from metaflow_airflow.runtime.output.log_file import LogFile
 
 TEXT = "one\n\ntwo ünï\r\n  three\twith tab\n[MFLOG|0|x] not ours\nlast without end"
 

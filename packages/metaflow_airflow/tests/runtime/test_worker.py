@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from metaflow_airflow.runtime.process import StepProcess, StepStartError
+from metaflow_airflow.runtime.worker.step_process import StepProcess, StepStartError
 
 from .running import gone
 from .support import LauncherRun, Platform

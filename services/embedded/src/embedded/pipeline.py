@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from metaflow_airflow.runtime.ids import run_id
+from metaflow_airflow.wire.ids import run_id
 
 from embedded import results
 from embedded.airflow_api import AirflowApi

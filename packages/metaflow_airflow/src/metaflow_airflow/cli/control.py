@@ -6,8 +6,8 @@ from typing import Any
 
 from metaflow._vendor import click
 
-from metaflow_airflow.cli.errors import spoken
-from metaflow_airflow.cli.guard import authorize_option, check_token
+from metaflow_airflow.cli.authorize import authorize_option, check_token
+from metaflow_airflow.cli.spoken import spoken
 
 
 @click.command(help="End a run: its running steps are killed, the run is marked failed.")
@@ -16,8 +16,8 @@ from metaflow_airflow.cli.guard import authorize_option, check_token
 @click.pass_obj
 def terminate(obj: Any, run_id: str, authorize: str | None) -> None:
     """Mark the DAG run failed; Airflow ends its task instances."""
-    from metaflow_airflow.deploy.rest import AirflowClient
-    from metaflow_airflow.deploy.runs import FAILED, SUCCEEDED, find_run
+    from metaflow_airflow.airflow_api.client import AirflowClient
+    from metaflow_airflow.airflow_api.runs import FAILED, SUCCEEDED, find_run
     from metaflow_airflow.errors import BridgeError
 
     with spoken():
@@ -47,7 +47,7 @@ def unsuspend(obj: Any, authorize: str | None) -> None:
 
 
 def _pause(obj: Any, authorize: str | None, *, paused: bool) -> None:
-    from metaflow_airflow.deploy.rest import AirflowClient
+    from metaflow_airflow.airflow_api.client import AirflowClient
 
     with spoken():
         check_token(obj, authorize)
@@ -64,8 +64,8 @@ def _pause(obj: Any, authorize: str | None, *, paused: bool) -> None:
 @click.pass_obj
 def delete(obj: Any, file: str | None, authorize: str | None) -> None:
     """Remove the file first, so that Airflow does not load it again."""
-    from metaflow_airflow.cli.export import target_of
-    from metaflow_airflow.deploy.rest import AirflowClient, NotFoundError
+    from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
+    from metaflow_airflow.export.exporter import target_of
 
     with spoken():
         check_token(obj, authorize)

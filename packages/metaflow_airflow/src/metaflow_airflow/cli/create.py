@@ -8,7 +8,7 @@ from typing import Any
 
 from metaflow._vendor import click
 
-from metaflow_airflow.cli.errors import at_least, spoken
+from metaflow_airflow.cli.spoken import at_least, spoken
 
 
 @click.command(
@@ -110,9 +110,9 @@ def create(
     deployer_attribute_file: str | None,
 ) -> None:
     """Export the flow: refuse early, package, then write the file in one move."""
-    from metaflow_airflow.cli.export import Export, is_read, target_of
-    from metaflow_airflow.deploy.rest import URL, AirflowClient, setting
-    from metaflow_airflow.deploy.wait import wait_for_dag
+    from metaflow_airflow.airflow_api.client import URL, AirflowClient, setting
+    from metaflow_airflow.export.exporter import Export, is_read, target_of
+    from metaflow_airflow.export.wait_for_dag import wait_for_dag
 
     export = Export(
         obj,

@@ -8,7 +8,7 @@ from typing import Any
 
 from metaflow._vendor import click
 
-from metaflow_airflow.cli.errors import spoken
+from metaflow_airflow.cli.spoken import spoken
 
 
 @click.command(
@@ -19,8 +19,8 @@ from metaflow_airflow.cli.errors import spoken
 @click.pass_obj
 def explain(obj: Any, as_json: bool) -> None:
     """Print the plan."""
-    from metaflow_airflow.cli.export import Export
-    from metaflow_airflow.plan.explain import explain as explained
+    from metaflow_airflow.export.exporter import Export
+    from metaflow_airflow.plan.explanation import explain as explained
 
     with spoken():
         export = Export(obj)

@@ -9,9 +9,9 @@ from metaflow._vendor import click
 from metaflow_airflow.cli.control import delete, suspend, terminate, unsuspend
 from metaflow_airflow.cli.create import create
 from metaflow_airflow.cli.explain import explain
-from metaflow_airflow.cli.pods import pods
+from metaflow_airflow.cli.list_pods import pods
+from metaflow_airflow.cli.list_runs import list_runs, status
 from metaflow_airflow.cli.resume import resume
-from metaflow_airflow.cli.runs import list_runs, status
 from metaflow_airflow.cli.trigger import trigger
 
 
@@ -46,7 +46,7 @@ status has more: see there. --json prints one JSON value to standard output and 
 @click.pass_obj
 def airflow(obj: Any, name: str | None = None) -> None:
     """Check the flow, find the name of its DAG."""
-    from metaflow_airflow.cli.naming import resolve_name
+    from metaflow_airflow.export.naming import resolve_name
 
     obj.check(obj.graph, obj.flow, obj.environment, pylint=obj.pylint)
     obj.airflow = resolve_name(name)

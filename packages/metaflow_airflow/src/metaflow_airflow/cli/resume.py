@@ -6,8 +6,8 @@ from typing import Any
 
 from metaflow._vendor import click
 
-from metaflow_airflow.cli.errors import spoken
-from metaflow_airflow.cli.started import announce, run_options
+from metaflow_airflow.cli.spoken import spoken
+from metaflow_airflow.cli.start_run import announce, run_options
 
 
 @click.command(
@@ -39,8 +39,8 @@ def resume(
     **options: Any,
 ) -> None:
     """Trigger a run whose configuration names the other one."""
-    from metaflow_airflow.deploy.rest import AirflowClient
-    from metaflow_airflow.deploy.resume import resume_conf
+    from metaflow_airflow.airflow_api.client import AirflowClient
+    from metaflow_airflow.airflow_api.resume_conf import resume_conf
 
     with spoken():
         client = AirflowClient.from_settings()

@@ -8,8 +8,8 @@ from typing import Any
 from metaflow import parameters
 from metaflow._vendor import click
 
-from metaflow_airflow.cli.errors import spoken
-from metaflow_airflow.cli.started import announce, run_options
+from metaflow_airflow.cli.spoken import spoken
+from metaflow_airflow.cli.start_run import announce, run_options
 from metaflow_airflow.errors import BridgeError
 
 
@@ -28,7 +28,7 @@ def trigger(
     **values: Any,
 ) -> None:
     """Trigger through Airflow's REST API."""
-    from metaflow_airflow.deploy.rest import AirflowClient
+    from metaflow_airflow.airflow_api.client import AirflowClient
 
     with spoken():
         announce(

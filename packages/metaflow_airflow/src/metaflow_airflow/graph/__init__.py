@@ -1,5 +1,5 @@
 """What the flow is: steps, edges, the scopes of its foreaches. Free of Metaflow and Airflow."""
 
-from metaflow_airflow.graph.model import Decorator, Graph, Kind, Step
+from metaflow_airflow.graph.flow_graph import Decorator, Graph, Kind, Step
 
 __all__ = ["Decorator", "Graph", "Kind", "Step"]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from metaflow_airflow.operators.definition import StepDefinition
+from metaflow_airflow.attempt.step_definition import StepDefinition
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from metaflow_airflow.runtime.task import StepResult, StepTask
+    from metaflow_airflow.wire.task import StepResult, StepTask
 
 
 class MetaflowStepOperator(BaseOperator):

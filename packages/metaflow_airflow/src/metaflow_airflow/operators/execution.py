@@ -10,17 +10,17 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from metaflow_airflow.operators import references
-from metaflow_airflow.operators.attempt import (
+from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference, Upstream, item
+from metaflow_airflow.attempt.tries import (
     Try,
     chosen_inputs,
     reference,
     step_task,
     upstream_map_index,
 )
-from metaflow_airflow.operators.inputs import XCOM_KEY, Reference, Upstream, item
+from metaflow_airflow.operators import references
 from metaflow_airflow.operators.items import check_length
-from metaflow_airflow.runtime.resume import KEY as RESUME_KEY
+from metaflow_airflow.wire.resumption import KEY as RESUME_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

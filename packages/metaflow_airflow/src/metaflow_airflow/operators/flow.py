@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.sdk import TriggerRule, XComArg
 
 from metaflow_airflow import __version__
+from metaflow_airflow.attempt.inputs import Upstream
+from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.operators.definition import StepDefinition
-from metaflow_airflow.operators.inputs import Upstream
 from metaflow_airflow.operators.process import MetaflowProcessOperator
 from metaflow_airflow.plan.step import (
     CODE_METADATA,
@@ -280,7 +280,10 @@ class MetaflowFlow:
             operator_class = MetaflowPodWorkerOperator
             arguments["conn_id"] = self.kubernetes_conn_id
         elif step.pod:
-            from metaflow_airflow.operators.pod import MetaflowPodOperator, start_arguments
+            from metaflow_airflow.operators.pod_triggerer import (
+                MetaflowPodOperator,
+                start_arguments,
+            )
 
             operator_class = MetaflowPodOperator
             arguments |= start_arguments(definition, self.kubernetes_conn_id)

@@ -8,8 +8,8 @@ from airflow.configuration import conf
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
+from metaflow_airflow.attempt.inputs import flatten
 from metaflow_airflow.operators import references
-from metaflow_airflow.operators.inputs import flatten
 
 
 class MetaflowItemsOperator(BaseOperator):

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowException
 
 from metaflow_airflow.operators.base import MetaflowStepOperator
+from metaflow_airflow.operators.site import this_site
 from metaflow_airflow.pods import reasons
 from metaflow_airflow.pods.names import PodIdentity
-from metaflow_airflow.pods.site import this_site
 from metaflow_airflow.pods.spec import CONTAINER, manifest
-from metaflow_airflow.runtime.failures import MISCONFIGURED, UNAVAILABLE
-from metaflow_airflow.runtime.task import StepResult, StepTask
+from metaflow_airflow.wire.exit_codes import MISCONFIGURED, UNAVAILABLE
+from metaflow_airflow.wire.task import StepResult, StepTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

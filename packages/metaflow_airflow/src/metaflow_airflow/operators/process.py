@@ -11,8 +11,8 @@ from metaflow_airflow.operators.base import MetaflowStepOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from metaflow_airflow.runtime.process import StepProcess
-    from metaflow_airflow.runtime.task import StepResult, StepTask
+    from metaflow_airflow.runtime.worker.step_process import StepProcess
+    from metaflow_airflow.wire.task import StepResult, StepTask
 
 PYTHON_VARIABLE = "METAFLOW_AIRFLOW_PYTHON"
 
@@ -29,7 +29,7 @@ class MetaflowProcessOperator(MetaflowStepOperator):
 
     def run_step(self, task: StepTask, context: Context) -> StepResult:
         """Run the launcher; its lines go to the task's log."""
-        from metaflow_airflow.runtime.process import StepProcess
+        from metaflow_airflow.runtime.worker.step_process import StepProcess
 
         self._process = StepProcess(
             task,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TaskInstanceState
 
-from metaflow_airflow.operators.inputs import XCOM_KEY, Reference
+from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from metaflow_airflow.plan.build import build_plan
-    from metaflow_airflow.plan.model import Body, Items, Parameter, Plan, Schedule, Sensor
+    from metaflow_airflow.plan.dag import Body, Items, Parameter, Plan, Schedule, Sensor
     from metaflow_airflow.plan.step import Deployment, PlannedStep, Pod
 
 _ROOMS = {
     "build": ("build_plan",),
-    "model": ("Body", "Items", "Parameter", "Plan", "Schedule", "Sensor"),
+    "dag": ("Body", "Items", "Parameter", "Plan", "Schedule", "Sensor"),
     "step": ("Deployment", "PlannedStep", "Pod"),
 }
 

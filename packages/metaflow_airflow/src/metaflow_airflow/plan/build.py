@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from graphlib import TopologicalSorter
 
 from metaflow_airflow.graph import Graph, Kind, Step
-from metaflow_airflow.plan.model import Block, Body, Items
+from metaflow_airflow.plan.dag import Block, Body, Items
 from metaflow_airflow.plan.pod import pod_of
 from metaflow_airflow.plan.refuse import refuse
 from metaflow_airflow.plan.secrets import plain_variables

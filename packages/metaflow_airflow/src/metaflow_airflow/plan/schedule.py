@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.plan.model import Schedule
+from metaflow_airflow.plan.dag import Schedule
 
 
 def read_schedule(attributes: Mapping[str, Any]) -> Schedule | None:

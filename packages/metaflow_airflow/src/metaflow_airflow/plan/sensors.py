@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph import Decorator, Graph
-from metaflow_airflow.plan.model import Sensor
+from metaflow_airflow.plan.dag import Sensor
 
 _OPERATORS = {
     "airflow_external_task_sensor": "ExternalTaskSensor",

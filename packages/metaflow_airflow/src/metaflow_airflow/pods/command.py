@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from metaflow_airflow.runtime.task import StepTask
+from metaflow_airflow.wire.task import StepTask
 
 TASK_VARIABLE = "METAFLOW_AIRFLOW_STEP_TASK"
 RUNTIME_VARIABLE = "METAFLOW_AIRFLOW_RUNTIME"

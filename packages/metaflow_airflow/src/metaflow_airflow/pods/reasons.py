@@ -24,9 +24,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metaflow_airflow.runtime.failures import MISCONFIGURED
-from metaflow_airflow.runtime.memory import megabytes, recorded
-from metaflow_airflow.runtime.task import StepResult, TaskFormatError, signal_name
+from metaflow_airflow.runtime.launch.memory import megabytes, recorded
+from metaflow_airflow.wire.exit_codes import MISCONFIGURED
+from metaflow_airflow.wire.task import StepResult, TaskFormatError, signal_name
 
 _NO_RETRY_EXITS = (202, MISCONFIGURED)
 _IMAGE_PATIENCE = 20.0  # seconds: a registry may fail once

@@ -7,8 +7,8 @@ from typing import Any
 
 from metaflow_airflow.plan.step import Pod
 from metaflow_airflow.pods.command import TASK_VARIABLE, TERMINATION_LOG, container_command
-from metaflow_airflow.runtime.payload import pack
-from metaflow_airflow.runtime.task import StepTask
+from metaflow_airflow.wire.payload import pack
+from metaflow_airflow.wire.task import StepTask
 
 CONTAINER = "step"
 _DEADLINE = 5 * 24 * 3600  # Metaflow's own for a step without @timeout

@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-BUSY = 75
-"""Exit code: another launcher still runs the same task."""
-
-UNAVAILABLE = 69
-"""Exit code: datastore or code package out of reach; worth a retry."""
-
-MISCONFIGURED = 78
-"""Exit code: a retry would fail alike."""
-
-
-BROKEN = 70
-"""Exit code: the launcher itself failed."""
+from ..wire.exit_codes import BUSY, MISCONFIGURED, UNAVAILABLE
 
 
 class LaunchError(Exception):

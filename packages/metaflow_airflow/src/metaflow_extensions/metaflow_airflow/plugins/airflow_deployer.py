@@ -1,5 +1,5 @@
 """`Deployer(flow).airflow(...)` as Metaflow finds it."""
 
-from metaflow_airflow.deploy.deployer import AirflowDeployer
+from metaflow_airflow.deployer.airflow_deployer import AirflowDeployer
 
 __all__ = ["AirflowDeployer"]

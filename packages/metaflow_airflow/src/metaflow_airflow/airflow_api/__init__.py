@@ -1,0 +1,1 @@
+"""Airflow's REST API, and what deployments and runs are in it."""

@@ -1,0 +1,73 @@
+"""Runs of a DAG as Metaflow names them: airflow-<hash> of DAG id and DAG run id."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
+from metaflow_airflow.wire import ids
+
+PENDING, RUNNING, SUCCEEDED, FAILED = "PENDING", "RUNNING", "SUCCEEDED", "FAILED"
+_STATUS = {"queued": PENDING, "running": RUNNING, "success": SUCCEEDED, "failed": FAILED}
+
+
+@dataclass(frozen=True)
+class DeployedRun:
+    """A run of an exported flow, seen from Airflow.
+
+    Args:
+        run_id: Metaflow's. dag_run_id: Airflow's. status: PENDING, RUNNING, SUCCEEDED or FAILED.
+        created, finished: ISO times, or None.
+    """
+
+    dag_id: str
+    run_id: str
+    dag_run_id: str
+    status: str
+    created: str | None = None
+    finished: str | None = None
+
+    @classmethod
+    def from_dag_run(cls, run: dict[str, Any]) -> DeployedRun:
+        """From what the REST API says of a DAG run."""
+        return cls(
+            dag_id=run["dag_id"],
+            run_id=ids.run_id(run["dag_id"], run["dag_run_id"]),
+            dag_run_id=run["dag_run_id"],
+            status=status_of(run["state"]),
+            created=run.get("queued_at") or run.get("run_after"),
+            finished=run.get("end_date"),
+        )
+
+
+def status_of(state: str) -> str:
+    """PENDING, RUNNING, SUCCEEDED or FAILED, of a DAG run's state."""
+    return _STATUS.get(state, RUNNING)
+
+
+def new_dag_run_id() -> str:
+    """A run id of Airflow's manual form that no other trigger can have chosen."""
+    return f"manual__{datetime.now(UTC).isoformat()}_{secrets.token_hex(4)}"
+
+
+def runs_of(client: AirflowClient, dag_id: str) -> Iterator[DeployedRun]:
+    """A DAG's runs, newest first."""
+    return (DeployedRun.from_dag_run(run) for run in client.runs(dag_id))
+
+
+def find_run(client: AirflowClient, dag_id: str, run_id: str) -> DeployedRun:
+    """The run with Metaflow's run id (or Airflow's).
+
+    Raises:
+        NotFoundError: Airflow has no such run of the DAG.
+    """
+    for run in runs_of(client, dag_id):
+        if run_id in (run.run_id, run.dag_run_id):
+            return run
+    raise NotFoundError(
+        f"Airflow at {client.url} has no run {run_id} of {dag_id}. See: airflow list-runs"
+    )

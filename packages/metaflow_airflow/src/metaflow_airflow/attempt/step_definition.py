@@ -1,0 +1,42 @@
+"""A step as a DAG file defines it: what parsing needs to know, and no more."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from metaflow_airflow.attempt.inputs import Upstream
+from metaflow_airflow.plan.step import Deployment, ExitHooks, PlannedStep
+
+
+@dataclass(frozen=True)
+class StepDefinition:
+    """A step as the DAG file defines it.
+
+    Args:
+        flow: the flow's name. deployment: its code and datastore.
+        step: what the plan says of the step. upstream: the steps whose outcome it takes.
+        depth: how many foreaches are open around it. may_skip: a switch stands before it.
+        retries: Airflow's.
+        hooks: instead of a step, the exit hooks of the flow, after its first and last step.
+    """
+
+    flow: str
+    deployment: Deployment
+    step: PlannedStep
+    upstream: tuple[Upstream, ...]
+    depth: int
+    may_skip: bool
+    retries: int
+    hooks: ExitHooks | None = None
+
+    def to_json(self) -> str:
+        """As JSON text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> StepDefinition:
+        """From JSON text."""
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(cls).validate_json(text)

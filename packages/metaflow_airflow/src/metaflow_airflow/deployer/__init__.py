@@ -1,0 +1,1 @@
+"""Metaflow's Deployer for Airflow: deployed flows and their runs as Python objects."""

@@ -1,0 +1,1 @@
+"""Puts a flow on Airflow: reads it, packages it, writes its DAG file."""

@@ -1,0 +1,135 @@
+"""Where DAG files go: a folder that Airflow reads, or the prefix of an S3 DAG bundle."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.export import s3_place as s3
+
+
+class Place(Protocol):
+    """A place for DAG files."""
+
+    def check(self) -> None:
+        """Raise BridgeError when nothing can be put here."""
+
+    def put(self, name: str, text: str) -> str:
+        """Put a file in place at once; where it stands now."""
+
+    def read(self, name: str) -> str | None:
+        """The text of a file; None if there is none."""
+
+    def remove(self, name: str) -> bool:
+        """Remove a file; whether there was one."""
+
+
+def place_of(target: str) -> Place:
+    """The place that a folder's path or an s3:// URL names."""
+    return S3Place(target) if target.startswith("s3://") else FolderPlace(Path(target))
+
+
+class FolderPlace:
+    """A folder on a file system that Airflow's DAG processor sees."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def check(self) -> None:
+        """The folder must be there and writable."""
+        if not self.folder.is_dir():
+            raise BridgeError(
+                f"There is no folder {self.folder} for the DAG file. Make it, or give FILE (or "
+                "METAFLOW_AIRFLOW_DAGS_FOLDER) a folder that Airflow reads."
+            )
+        try:
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise BridgeError(
+                f"The DAGs folder {self.folder} cannot be written by this user "
+                f"({error.strerror}). Choose another FILE, or ask whoever owns Airflow for access."
+            ) from error
+
+    def put(self, name: str, text: str) -> str:
+        """Write beside it and rename: Airflow never parses half a file."""
+        self.check()
+        path = self.folder / name
+        temporary = None
+        try:
+            descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=f".{name}.")
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except OSError as error:
+            if temporary:
+                Path(temporary).unlink(missing_ok=True)
+            raise BridgeError(
+                f"The DAG file {path} cannot be written: {error.strerror}. Choose another FILE, or "
+                "ask whoever owns Airflow for access."
+            ) from error
+        return str(path)
+
+    def read(self, name: str) -> str | None:
+        """The text of a file; None if there is none."""
+        try:
+            return (self.folder / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def remove(self, name: str) -> bool:
+        """Remove a file; whether there was one."""
+        path = self.folder / name
+        there = path.exists()
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise BridgeError(
+                f"The DAG file {path} cannot be removed: {error.strerror}. Ask whoever owns it."
+            ) from error
+        return there
+
+
+class S3Place:
+    """The bucket and prefix of an Airflow S3DagBundle; one PUT is atomic there."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.bucket, self.prefix = s3.split(url)
+
+    def check(self) -> None:
+        """The bucket must be there for these credentials."""
+        s3.check(self.url, "The DAG bundle")
+
+    def put(self, name: str, text: str) -> str:
+        """Put the object."""
+        self.check()
+        s3.client().put_object(Bucket=self.bucket, Key=self._key(name), Body=text.encode())
+        return f"{self.url}/{name}"
+
+    def read(self, name: str) -> str | None:
+        """The text of an object; None if there is none."""
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = s3.client().get_object(Bucket=self.bucket, Key=self._key(name))
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
+                return None
+            raise
+        return str(answer["Body"].read().decode())
+
+    def remove(self, name: str) -> bool:
+        """Remove the object; whether there was one."""
+        self.check()
+        key = self._key(name)
+        found = s3.client().list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        s3.client().delete_object(Bucket=self.bucket, Key=key)
+        return any(each["Key"] == key for each in found.get("Contents", ()))
+
+    def _key(self, name: str) -> str:
+        return f"{self.prefix}/{name}" if self.prefix else name

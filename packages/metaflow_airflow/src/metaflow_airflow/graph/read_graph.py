@@ -1,0 +1,100 @@
+"""The edge to Metaflow: reads its parsed graph into ours, without importing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from metaflow_airflow.errors import NotSupportedError
+from metaflow_airflow.graph.flow_graph import Decorator, Graph, Kind, Step
+
+_KINDS = {
+    "split": Kind.SPLIT,
+    "foreach": Kind.FOREACH,
+    "split-switch": Kind.SWITCH,
+    "end": Kind.END,
+}
+
+
+def read_graph(flow: Any) -> Graph:
+    """Read the graph of a Metaflow flow object.
+
+    Args:
+        flow: a `metaflow.FlowSpec` instance whose decorators are initialised.
+
+    Raises:
+        NotSupportedError: for a flow that goes back to an earlier step.
+    """
+    source = flow._graph
+    order = _topological(source)
+    previous: dict[str, list[str]] = {name: [] for name in order}
+    for name in order:
+        for following in dict.fromkeys(source[name].out_funcs):
+            previous[following].append(name)
+    steps = {}
+    for name in order:
+        node = source[name]
+        retries = [deco.step_task_retry_count() for deco in node.decorators]
+        open_splits = list(node.split_parents)
+        joins = open_splits.pop() if node.type == "join" and open_splits else None
+        steps[name] = Step(
+            name=name,
+            kind=_KINDS.get(node.type, Kind.LINEAR),
+            next=tuple(dict.fromkeys(node.out_funcs)),
+            # Metaflow hands a join its inputs in the order of the steps' names.
+            previous=tuple(sorted(previous[name])),
+            scope=tuple(p for p in open_splits if source[p].type == "foreach"),
+            joins=joins,
+            parallel=bool(node.parallel_foreach or node.parallel_step),
+            user_retries=max([0, *(user for user, _ in retries)]),
+            error_retries=max([0, *(error for _, error in retries)]),
+            decorators=_step_decorators(node),
+            doc=(node.doc or "").strip(),
+            line=node.func_lineno,
+        )
+    return Graph(
+        flow=source.name,
+        start=source.start_step,
+        end=source.end_step,
+        steps=steps,
+        doc=(source.doc or "").strip(),
+        decorators=tuple(_flow_decorators(flow._flow_decorators)),
+    )
+
+
+def _step_decorators(node: Any) -> tuple[Decorator, ...]:
+    return tuple(
+        Decorator(deco.name, dict(deco.attributes), attached=not deco.statically_defined)
+        for deco in node.decorators
+        if not deco.name.startswith("_")
+    )
+
+
+def _flow_decorators(decorators: Mapping[str, Iterable[Any]]) -> Iterable[Decorator]:
+    for name, instances in decorators.items():
+        for deco in instances:
+            yield Decorator(name, dict(deco.attributes))
+
+
+def _topological(source: Any) -> list[str]:
+    """The steps' names, each after all that lead to it; a cycle is refused by naming it."""
+    order: list[str] = []
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> None:
+        if name in path:
+            circle = " -> ".join([*path[path.index(name) :], name])
+            raise NotSupportedError(
+                f"Step *{path[-1]}* goes back to step *{name}* ({circle}). Recursion is not "
+                "supported: an Airflow 3.3 DAG cannot go back. Loop inside the step, or use a "
+                "foreach over the rounds."
+            )
+        if name in done:
+            return
+        for following in reversed(source[name].out_funcs):
+            visit(following, [*path, name])
+        done.add(name)
+        order.append(name)
+
+    visit(source.start_step, [])
+    return order[::-1]

@@ -1,0 +1,230 @@
+"""A step as a pod that the triggerer runs: Airflow's side of `PodLife`. No worker is started."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import structlog
+from airflow.sdk.execution_time.xcom import XCom
+from airflow.triggers.base import (
+    BaseTrigger,
+    TaskFailedEvent,
+    TaskSkippedEvent,
+    TaskSuccessEvent,
+    TriggerEvent,
+)
+
+from metaflow_airflow.attempt import tries as attempt
+from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference, Upstream
+from metaflow_airflow.attempt.step_definition import StepDefinition
+from metaflow_airflow.attempt.tries import Try
+from metaflow_airflow.operators import references
+from metaflow_airflow.operators.site import this_site
+from metaflow_airflow.plan.step import items_task
+from metaflow_airflow.pods import names
+from metaflow_airflow.pods.cluster import ClusterError, ConnectError, UnreachableError
+from metaflow_airflow.pods.hub import Hubs
+from metaflow_airflow.pods.life import Limits, PodLife
+from metaflow_airflow.pods.spec import manifest
+from metaflow_airflow.wire.task import StepTask
+
+LIFE_KEY = "metaflow_life"
+_GRACE = 60  # seconds that Metaflow's own timeout, then the launcher's, have before ours
+_ENDED = ("success", "failed", "skipped", "upstream_failed", "removed", "up_for_retry", None)
+
+
+class PodTrigger(BaseTrigger):
+    """Creates the pod of a step, follows it and ends the task.
+
+    Args:
+        definition: the step, as StepDefinition's JSON.
+        conn_id: the Airflow connection that reaches the cluster.
+    """
+
+    def __init__(self, definition: str, conn_id: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.definition = definition
+        self.conn_id = conn_id
+        self._life: PodLife | None = None
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """As Airflow keeps it."""
+        arguments = {"definition": self.definition, "conn_id": self.conn_id}
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Run the step; one event that ends the task, or hands a failure without retry on."""
+        definition = StepDefinition.from_json(self.definition)
+        this = await self._try(definition)
+        sources = [
+            (upstream, await self._references(definition, upstream, this))
+            for upstream in definition.upstream
+        ]
+        inputs, why_not = attempt.chosen_inputs(definition, this.path, sources)
+        if why_not:
+            self.log.info("%s", why_not)
+            yield TaskSkippedEvent()
+            return
+        task = attempt.step_task(definition, this, inputs)
+        self.log.info("Metaflow task %s, attempt %d", task.pathspec, task.attempt)
+        async for event in self._run_pod(definition, this, task):
+            yield event
+            # Airflow cancels this trigger when it has recorded the event, and the pod goes then
+            # (on_kill): until that a triggerer that takes over still finds how the step ended.
+            await asyncio.Event().wait()
+
+    async def on_kill(self) -> None:
+        """Delete the pod: the task has ended, or somebody marked or cleared it."""
+        if self._life is not None:
+            await self._life.delete()
+
+    async def _run_pod(
+        self, definition: StepDefinition, this: Try, task: StepTask
+    ) -> AsyncIterator[TriggerEvent]:
+        pod = definition.step.pod
+        if pod is None:
+            raise ValueError(f"step {definition.step} has no pod")
+        seconds = definition.step.timeout + _GRACE if definition.step.timeout else None
+        try:
+            hub = await Hubs.here().get(
+                self.conn_id, pod.namespace or None, this_site(), self._is_waited_for
+            )
+            identity = names.PodIdentity(
+                site=this_site(),
+                dag_id=this.dag_id,
+                dag_run_id=this.dag_run_id,
+                task_id=this.task_id,
+                map_index=this.map_index,
+                try_number=this.try_number,
+                key=str(self._ti.id),
+            )
+            life = self._life = PodLife(
+                hub,
+                identity,
+                manifest(
+                    pod,
+                    task,
+                    name=identity.name,
+                    namespace=hub.cluster.namespace,
+                    labels=identity.labels,
+                    annotations=identity.annotations,
+                    deadline=int(seconds) if seconds else None,
+                ),
+                limits=Limits(
+                    run_pods=self._ti.task.dag.max_active_tasks,
+                    seconds=seconds,
+                ),
+                on_line=_log_line,
+                say=lambda text: self.log.info("%s", text),
+                still_wanted=self._is_current,
+            )
+            ending = await life.run()
+        except (ClusterError, ConnectError, UnreachableError) as error:
+            retry = not isinstance(error, ClusterError) or error.busy
+            sentence = f"Step {task.pathspec} got no pod: {error}"
+            self.log.error("%s", sentence)
+            yield await self._failed(this, sentence, retry=retry)
+            return
+        if ending is None:
+            self.log.info("Airflow no longer waits for this try")
+            return
+        if not ending.ok or ending.result is None:
+            sentence = f"Step {task.pathspec} failed: {ending.sentence}"
+            self.log.error("%s", sentence)
+            yield await self._failed(this, sentence, retry=ending.retry)
+            return
+        outcome = attempt.reference(this, task, ending.result)
+        yield TaskSuccessEvent(xcoms={XCOM_KEY: outcome.to_xcom()})
+
+    async def _failed(self, this: Try, sentence: str, *, retry: bool) -> TriggerEvent:
+        begin = this.max_tries - (self._ti.task.retries or 0)
+        # The task instance's own xcom_push wants the operator's class, which no triggerer has.
+        await XCom.aset(
+            LIFE_KEY,
+            {"try": this.try_number, "begin": begin},
+            dag_id=this.dag_id,
+            task_id=this.task_id,
+            run_id=this.dag_run_id,
+            map_index=this.map_index,
+        )
+        # Only a worker can end a task without a retry that Airflow would still grant.
+        if retry:
+            return TaskFailedEvent()
+        return TriggerEvent({"sentence": sentence})  # type: ignore[no-untyped-call]
+
+    @property
+    def _ti(self) -> Any:
+        return self.task_instance
+
+    async def _try(self, definition: StepDefinition) -> Try:
+        ti = self._ti
+        map_index = -1 if ti.map_index is None else ti.map_index
+        this = Try(
+            dag_id=ti.dag_id,
+            dag_run_id=ti.run_id,
+            task_id=ti.task_id,
+            map_index=map_index,
+            try_number=ti.try_number,
+            max_tries=definition.retries,
+            path=await self._path(definition, map_index),
+            params=ti.get_template_context()["params"],
+        )
+        return attempt.with_life(this, await self._life_begin(this, definition), definition.retries)
+
+    async def _life_begin(self, this: Try, definition: StepDefinition) -> int:
+        """How many tries there were before this life (the triggerer is not told max_tries)."""
+        number = this.try_number - 1
+        if number == 0:
+            return 0
+        record = await self._ti.axcom_pull(
+            task_ids=this.task_id, key=LIFE_KEY, map_indexes=this.map_index
+        )
+        # A try that failed is followed by its retry; what ended otherwise was cleared.
+        if record and record["try"] == number and number <= record["begin"] + definition.retries:
+            return int(record["begin"])
+        return number
+
+    async def _path(self, definition: StepDefinition, map_index: int) -> tuple[int, ...]:
+        if definition.depth == 0:
+            return ()
+        if definition.depth == 1:
+            return (map_index,)
+        return tuple((await self._item(definition, map_index))["path"])
+
+    async def _item(self, definition: StepDefinition, map_index: int) -> Mapping[str, Any]:
+        items = await self._ti.axcom_pull(
+            task_ids=items_task(str(definition.step.each)), map_indexes=-1
+        )
+        return dict(items[map_index])
+
+    async def _references(
+        self, definition: StepDefinition, upstream: Upstream, this: Try
+    ) -> list[Reference]:
+        parent = -1
+        if 0 < upstream.depth < definition.depth:
+            parent = (await self._item(definition, this.map_index))["parent"]
+        map_index = attempt.upstream_map_index(definition, upstream, this.map_index, parent)
+        if map_index is None:
+            return await references.all_in_trigger(self._ti, upstream.step)
+        return await references.one_in_trigger(
+            self._ti, upstream.step, map_index, may_skip=definition.may_skip
+        )
+
+    async def _is_current(self) -> bool:
+        ti = self._ti
+        state = await references.state_in_trigger(
+            ti, ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index
+        )
+        return state not in _ENDED
+
+    async def _is_waited_for(self, pod: Mapping[str, str]) -> bool:
+        state = await references.state_in_trigger(
+            self._ti, pod["dag_id"], pod["dag_run_id"], pod["task_id"], int(pod["map_index"])
+        )
+        return state not in _ENDED
+
+
+def _log_line(time: str, text: str) -> None:
+    structlog.get_logger("step").info(text, timestamp=time)

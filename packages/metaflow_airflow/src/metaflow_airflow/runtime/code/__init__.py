@@ -1,0 +1,1 @@
+"""A flow's code package: fetched, checked, unpacked once a host."""

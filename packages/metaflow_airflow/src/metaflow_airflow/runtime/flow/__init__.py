@@ -1,0 +1,1 @@
+"""The flow's own command line, environment and datastore, as Metaflow has them."""

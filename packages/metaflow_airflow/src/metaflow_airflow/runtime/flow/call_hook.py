@@ -1,0 +1,17 @@
+"""Calls an exit hook of a flow. Runs in a child, with Metaflow."""
+
+from __future__ import annotations
+
+from ...wire.task import StepTask
+
+
+def call_hook(task: StepTask, name: str) -> int:
+    """Call a function of the flow's code, with the run if it takes one.
+
+    Args:
+        name: import path, or a function's name in the flow's file.
+    """
+    from metaflow.plugins.exit_hook import exit_hook_script
+
+    exit_hook_script.main(task.script, name, f"{task.flow}/{task.run_id}")
+    return 0

@@ -1,0 +1,204 @@
+"""The task's place in Metaflow's datastore, as the launcher uses it. Needs Metaflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from ...wire.ids import MAX_ATTEMPTS, next_generation
+from ...wire.task import Clone, Init, StepTask
+from ..failures import LaunchError, UnavailableError
+
+_INIT_DONE = "airflow_init_done"
+_ENDED = "airflow_ended_from_outside"
+_MAX_TEXT = 300
+_REFUSALS = ("MetaflowS3AccessDenied",)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A task that ended well.
+
+    Args:
+        pathspec: run/step/task. began: Unix time of its last attempt.
+        cardinality: how many items a foreach step made. choice: the step that a switch picked.
+    """
+
+    pathspec: str
+    began: float
+    cardinality: int | None = None
+    choice: str | None = None
+
+
+class TaskStore:
+    """The datastore of one attempt.
+
+    Raises:
+        LaunchError: a datastore that this Metaflow does not have.
+        UnavailableError: it does not answer (all methods).
+    """
+
+    def __init__(self, task: StepTask) -> None:
+        from metaflow.datastore import FlowDataStore
+        from metaflow.plugins import DATASTORES
+
+        found = [each for each in DATASTORES if task.datastore == each.TYPE]
+        if not found:
+            raise LaunchError(f"This Metaflow has no datastore of type {task.datastore!r}.")
+        self.storage: type[Any] = found[0]
+        self._task = task
+        self._store: Any = FlowDataStore(
+            task.flow, None, storage_impl=self.storage, ds_root=task.datastore_root
+        )
+
+    def claim_attempt(self) -> None:
+        """Make the attempts of the task one row, with this one at its end.
+
+        Readers look for attempts from 0 on and stop at the first gap: after an attempt that ended
+        before it had written anything, they would take an older attempt's data for the task's.
+
+        Raises:
+            LaunchError: a later attempt is there.
+        """
+        from metaflow.datastore.task_datastore import TaskDataStore
+
+        task, mark = self._task, TaskDataStore.METADATA_ATTEMPT_SUFFIX
+        with _answers(task):
+            later = task.attempt + 1
+            if later < MAX_ATTEMPTS and self._attempt(later).has_metadata(mark):
+                raise LaunchError(
+                    f"{task.flow}/{task.pathspec} has an attempt {later} already, so attempt "
+                    f"{task.attempt} cannot run any more: this DAG run has the name of an older, "
+                    "deleted one, or an old try woke up. Trigger the DAG with another run id."
+                )
+            for earlier in range(task.attempt):
+                store = self._attempt(earlier)
+                if not store.has_metadata(mark):
+                    store.init_task()
+
+    def mark_ended(self) -> None:
+        """Say that somebody ended this attempt: it was not its code that failed."""
+        with _answers(self._task):
+            self._attempt(self._task.attempt).save_metadata({_ENDED: {}})
+
+    def follows_ended(self) -> bool:
+        """Whether somebody ended the attempt before this one."""
+        before = self._task.attempt - 1
+        with _answers(self._task):
+            return before >= 0 and bool(self._attempt(before).has_metadata(_ENDED))
+
+    def is_initialized(self, init: Init) -> bool:
+        """Whether the run's parameters are there, written to their end."""
+        with _answers(self._task):
+            return bool(self._parameters(init).has_metadata(_INIT_DONE))
+
+    def mark_initialized(self, init: Init) -> None:
+        """Say that `init` ended well. Metaflow's own mark stands before the last of its work."""
+        with _answers(self._task):
+            self._parameters(init).save_metadata({_INIT_DONE: {}})
+
+    def save_logs(self, stdout: Path | None, stderr: Path | None) -> None:
+        """Bring the log files of the attempt to where clients look for them."""
+        from metaflow.mflog import TASK_LOG_SOURCE
+
+        files = {"stdout": stdout, "stderr": stderr}
+        self._attempt(self._task.attempt).save_logs(
+            TASK_LOG_SOURCE, {stream: path for stream, path in files.items() if path}
+        )
+
+    def find_finished(self, clone: Clone) -> Finished | None:
+        """The task to copy: the last generation of it, if that ended well and is not stale."""
+        with _answers(self._task):
+            pathspec = self._last_generation(clone.pathspec)
+            if pathspec is None:
+                return None
+            store = self._finished(pathspec)
+            if store is None:
+                return None
+            began = _began(store)
+            if not store["_task_ok"] or began < clone.inputs_began:
+                return None
+            kind = store["_graph_info"]["steps"][self._task.step]["type"]
+            return Finished(
+                pathspec,
+                began,
+                cardinality=store["_foreach_num_splits"] if kind == "split-foreach" else None,
+                choice=store["_transition"][0][0] if kind == "split-switch" else None,
+            )
+
+    def parameters_of(self, run_id: str) -> str:
+        """run/_parameters/task of another run, the newest one.
+
+        Raises:
+            LaunchError: that run has none.
+        """
+        with _answers(self._task):
+            found = self._store.get_task_datastores(run_id, steps=["_parameters"])
+            if not found:
+                raise LaunchError(
+                    f"Run {self._task.flow}/{run_id} has no parameters in "
+                    f"{self._task.datastore_root}: there is nothing to resume. See: airflow "
+                    "list-runs"
+                )
+            return str(max(found, key=_began).pathspec)
+
+    def _last_generation(self, pathspec: str) -> str | None:
+        """The task, or the last one that took over from it after a clear; None: never begun."""
+        run_id, step, first = pathspec.split("/")
+        found = None
+        for generation in count():
+            task_id = next_generation(first, generation)
+            store = self._store.get_task_datastore(run_id, step, task_id, attempt=0, mode="w")
+            if not store.has_metadata(store.METADATA_ATTEMPT_SUFFIX):
+                break
+            found = f"{run_id}/{step}/{task_id}"
+        return found
+
+    def _finished(self, pathspec: str) -> Any:
+        """The task's last attempt, if it has ended; else None."""
+        from metaflow.datastore.exceptions import DataException
+
+        try:
+            return self._store.get_task_datastore(*pathspec.split("/"))
+        except DataException:
+            return None
+
+    def _attempt(self, attempt: int) -> Any:
+        task = self._task
+        return self._store.get_task_datastore(
+            task.run_id, task.step, task.task_id, attempt=attempt, mode="w"
+        )
+
+    def _parameters(self, init: Init) -> Any:
+        return self._store.get_task_datastore(
+            self._task.run_id, "_parameters", init.task_id, attempt=0, mode="w"
+        )
+
+
+def _began(store: Any) -> float:
+    name = store.METADATA_ATTEMPT_SUFFIX
+    return float(store.load_metadata([name])[name]["time"])
+
+
+class _answers:
+    """Turns whatever a storage raises into one sentence."""
+
+    def __init__(self, task: StepTask) -> None:
+        self._task = task
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if type(error).__name__ in _REFUSALS:
+            raise LaunchError(
+                f"The datastore {self._task.datastore_root} refuses access ({error}): check the "
+                "worker's credentials, or the connection's, and what they may read and write."
+            ) from error
+        if isinstance(error, Exception) and not isinstance(error, LaunchError):
+            raise UnavailableError(
+                f"The datastore {self._task.datastore_root} does not answer: "
+                f"{type(error).__name__}: {' '.join(str(error).split())[:_MAX_TEXT]}."
+            ) from error

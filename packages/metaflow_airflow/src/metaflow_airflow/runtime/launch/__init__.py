@@ -1,0 +1,1 @@
+"""The launcher: prepares a step, forks it, keeps its logs, judges its end."""

@@ -1,0 +1,75 @@
+"""From how a child ended to the result of the attempt. Pure."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+
+from ...wire.exit_codes import BROKEN
+from ...wire.task import StepResult, signal_name
+from ..failures import LaunchError, Stop
+from ..output.errorline import error_line
+from .memory import Memory
+from .supervise import Ending
+
+TIMED_OUT = 124
+"""Exit code, as of timeout(1)."""
+
+_TIMEOUT = "@timeout:"
+
+
+def judge(
+    ending: Ending,
+    stdout: str,
+    stderr: str,
+    timeout: float | None,
+    memory: tuple[Memory | None, Memory | None] = (None, None),
+) -> StepResult:
+    """The result of a child.
+
+    Args:
+        stdout, stderr: the ends of what it wrote.
+        memory: of its container, before it began and after its end.
+    """
+    line = error_line(stderr) or error_line(stdout)
+    if ending.worker_died:
+        return _killed(signal.SIGKILL, "the Airflow worker died")
+    if ending.timed_out:
+        error = f"the step ran longer than {timeout:g} s"
+        return StepResult(ok=False, exit_code=TIMED_OUT, error=error, timed_out=True)
+    if ending.asked is not None:
+        return _killed(ending.asked, f"asked to end by {signal_name(ending.asked)}")
+    before, after = memory
+    if ending.status and before and after and after.kills > before.kills:
+        killed = _killed(signal.SIGKILL, f"out of memory: it used {after}")
+        return replace(killed, memory=after.most)
+    if ending.status == -signal.SIGKILL:
+        return _killed(signal.SIGKILL, "not by its launcher: out of memory?")
+    if ending.status < 0:
+        return _killed(-ending.status, line)
+    if ending.status:
+        timed_out = bool(line and line.startswith(_TIMEOUT))
+        return StepResult(ok=False, exit_code=ending.status, error=line, timed_out=timed_out)
+    return StepResult(ok=True, exit_code=0)
+
+
+def stopped(stop: Stop) -> StepResult:
+    """The result when the launcher was told to end before the step had started."""
+    if stop.number is None:
+        return _killed(signal.SIGKILL, "the Airflow worker died before the step had started")
+    return _killed(stop.number, "asked to end before the step had started")
+
+
+def launch_failure(error: LaunchError) -> StepResult:
+    """The result when the step could not be started."""
+    return StepResult(ok=False, exit_code=error.exit_code, error=str(error))
+
+
+def broken(error: Exception) -> StepResult:
+    """The result when the launcher itself failed: a bug, or a full disk."""
+    text = f"the launcher failed: {type(error).__name__}: {error}"
+    return StepResult(ok=False, exit_code=BROKEN, error=text)
+
+
+def _killed(number: int, error: str | None) -> StepResult:
+    return StepResult(ok=False, exit_code=128 + number, error=error, killed_by=number)

@@ -1,0 +1,195 @@
+"""Follows one child of the launcher: keeps its output, ends it when asked, and what it left."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..output.log_file import LogFile
+from ..output.sink import Sink
+from .guard import end_group
+from .signals import Lifeline, Signals
+
+_CHUNK = 64 * 1024
+_DRAIN_SECONDS = 5.0
+_TICK = 1.0
+
+
+@dataclass
+class Stream:
+    """One stream of the step: what the child writes goes to the sink and to the log."""
+
+    source: int
+    sink: Sink
+    log: LogFile
+    open: bool = True
+
+    def read(self) -> bool:
+        """Take what is there; whether there was any."""
+        data = os.read(self.source, _CHUNK)
+        if not data:
+            self.open = False
+            os.close(self.source)
+            return False
+        self.log.append(data)
+        self.sink.push(data)
+        return True
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a child ended.
+
+    Args:
+        status: its exit code, negative for a signal.
+        asked: the signal by which somebody ended it. worker_died, timed_out: why it was ended.
+    """
+
+    status: int
+    asked: int | None = None
+    worker_died: bool = False
+    timed_out: bool = False
+
+
+@dataclass
+class Supervisor:
+    """Follows children one after the other.
+
+    Args:
+        grace: seconds between asking the child to end and killing it.
+        say: writes a line of the launcher's own into the step's log.
+        end_strays: kills what left the child's group.
+        look: called about once a second.
+    """
+
+    signals: Signals
+    lifeline: Lifeline
+    grace: float
+    say: Callable[[str], None]
+    end_strays: Callable[[], int]
+    look: Callable[[], None] = lambda: None
+
+    def follow(
+        self, pid: int, streams: tuple[Stream, Stream], deadline: float | None = None
+    ) -> Ending:
+        """Wait for the child (leader of its process group) and end its whole group.
+
+        Args:
+            deadline: of time.monotonic, after which the child is asked to end.
+        """
+        watched = _Watched(self, pid, streams, deadline)
+        try:
+            while not watched.has_ended():
+                watched.step()
+        finally:
+            # The leader, dead or not, is not reaped yet: its group's number is nobody else's.
+            end_group(pid)
+            self.end_strays()
+            _, status = os.waitpid(pid, 0)
+        watched.drain()
+        return Ending(
+            os.waitstatus_to_exitcode(status), watched.asked, watched.worker_died, watched.timed_out
+        )
+
+
+class _Watched:
+    def __init__(
+        self, owner: Supervisor, pid: int, streams: tuple[Stream, Stream], deadline: float | None
+    ) -> None:
+        self._owner, self._pid, self._streams = owner, pid, streams
+        self._deadline = deadline
+        self._kill_at: float | None = None
+        self._look_at = 0.0
+        self.asked: int | None = None
+        self.worker_died = self.timed_out = False
+
+    def has_ended(self) -> bool:
+        return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def step(self) -> None:
+        self._wait()
+        for number in self._owner.signals.read():
+            self._ask(number)
+        if not self.worker_died and self._owner.lifeline.is_cut():
+            self.worker_died = True
+            self._owner.say("the Airflow worker died: ending the step")
+            end_group(self._pid)
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + _TICK
+            self._owner.look()
+        if self._deadline is not None and now > self._deadline and not self.timed_out:
+            self.timed_out = True
+            self._owner.say("the step ran past its deadline: ending it")
+            self._end_soon()
+        if self._kill_at is not None and now > self._kill_at:
+            self._owner.say(f"the step did not end within {self._owner.grace:g} s: killing it")
+            self._kill_at = None
+            end_group(self._pid)
+
+    def drain(self) -> None:
+        """Read what the dead left in the pipes, and pass it on."""
+        end = time.monotonic() + _DRAIN_SECONDS
+        for stream in self._streams:
+            while stream.open and _readable(stream.source, 0 if _past(end) else 0.05):
+                if not stream.read() or (_past(end) and stream.sink.is_full):
+                    break
+            if stream.open:
+                # Somebody outside of the group holds the pipe: that is no more of the step.
+                stream.open = False
+                os.close(stream.source)
+            while stream.sink.is_full and not _past(end):
+                select.select([], [stream.sink.descriptor], [], _TICK)
+                stream.sink.drain()
+
+    def _wait(self) -> None:
+        """Until something happens; passes output on meanwhile."""
+        poll = select.poll()
+        poll.register(self._owner.signals.descriptor, select.POLLIN)
+        if self._owner.lifeline.descriptor is not None and not self.worker_died:
+            poll.register(self._owner.lifeline.descriptor, select.POLLIN | select.POLLHUP)
+        for stream in self._streams:
+            if stream.sink.is_full:
+                poll.register(stream.sink.descriptor, select.POLLOUT)
+            elif stream.open:
+                poll.register(stream.source, select.POLLIN | select.POLLHUP)
+        ready = {descriptor for descriptor, _ in poll.poll(self._patience() * 1000)}
+        for stream in self._streams:
+            if stream.sink.descriptor in ready:
+                stream.sink.drain()
+            if stream.open and stream.source in ready:
+                stream.read()
+
+    def _patience(self) -> float:
+        now = time.monotonic()
+        ends = [end - now for end in (self._deadline, self._kill_at) if end is not None]
+        return max(0.01, min([_TICK, *ends]))
+
+    def _ask(self, number: int) -> None:
+        if self.asked is None:
+            self.asked = number
+            self._owner.say(f"asked to end by {signal.Signals(number).name}: ending the step")
+            self._end_soon()
+        else:
+            end_group(self._pid)
+
+    def _end_soon(self) -> None:
+        try:
+            os.killpg(self._pid, signal.SIGTERM)
+        except ProcessLookupError:
+            return
+        self._kill_at = time.monotonic() + self._owner.grace
+
+
+def _readable(descriptor: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP)
+    return bool(poll.poll(seconds * 1000))
+
+
+def _past(end: float) -> bool:
+    return time.monotonic() > end

@@ -1,0 +1,1 @@
+"""A step as a process on a worker: its start, its output, its end."""
