@@ -95,8 +95,8 @@ def test_a_launcher_that_is_killed_takes_its_step_along(fresh: LauncherRun, tmp_
 
 WORKER = """
 import os, sys
-from metaflow_airflow.runtime.process import StepProcess
-from metaflow_airflow.runtime.task import StepTask
+from metaflow_airflow.runtime.worker.step_process import StepProcess
+from metaflow_airflow.wire.task import StepTask
 task = StepTask.from_json(open(sys.argv[1]).read())
 StepProcess(task, python=sys.executable, on_line=lambda stream, line: None).run()
 """
