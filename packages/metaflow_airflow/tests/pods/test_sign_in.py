@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from metaflow_airflow.pods.cluster import Cluster, ClusterError, ConnectError
+from metaflow_airflow.operators.cluster_connection import connect_cluster
+from metaflow_airflow.pods.cluster import ClusterError, ConnectError
 from metaflow_airflow.pods.sign_in import SignIn
 
 from .real import NAMESPACE, on_cluster
@@ -119,7 +120,7 @@ def test_a_cloud_gives_a_new_token_when_the_first_has_expired(kubeconfig, monkey
 
         give("expired")
         async with AsyncExitStack() as stack:
-            cluster = await Cluster.connect(stack, conn_id, NAMESPACE)
+            cluster = await connect_cluster(stack, conn_id, NAMESPACE)
             minutes = client.V1TokenRequestSpec(audiences=[], expiration_seconds=600)
             account = await client.CoreV1Api(site.api).create_namespaced_service_account_token(
                 "default", NAMESPACE, client.AuthenticationV1TokenRequest(spec=minutes)
@@ -135,7 +136,7 @@ def test_a_cloud_gives_a_new_token_when_the_first_has_expired(kubeconfig, monkey
 
 async def connect(conn_id):
     async with AsyncExitStack() as stack:
-        await Cluster.connect(stack, conn_id, None)
+        await connect_cluster(stack, conn_id, None)
 
 
 @pytest.mark.parametrize(

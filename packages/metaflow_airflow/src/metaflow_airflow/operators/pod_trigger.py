@@ -21,6 +21,7 @@ from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference, Upstream
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.attempt.tries import Try
 from metaflow_airflow.operators import references
+from metaflow_airflow.operators.cluster_connection import connect_cluster
 from metaflow_airflow.operators.site import this_site
 from metaflow_airflow.plan.step import items_task
 from metaflow_airflow.pods import names
@@ -88,8 +89,12 @@ class PodTrigger(BaseTrigger):
             raise ValueError(f"step {definition.step} has no pod")
         seconds = definition.step.timeout + _GRACE if definition.step.timeout else None
         try:
+            way = (self.conn_id, pod.namespace or None)
             hub = await Hubs.here().get(
-                self.conn_id, pod.namespace or None, this_site(), self._is_waited_for
+                way,
+                lambda stack: connect_cluster(stack, *way),
+                this_site(),
+                self._is_waited_for,
             )
             identity = names.PodIdentity(
                 site=this_site(),

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from metaflow_airflow.pods.sign_in import SignIn
 
-_CONNECTIONS = 2000  # one a followed log
 _ANSWER_WITHIN = 30.0
 _WATCH_SECONDS = 240
 _UNAUTHORIZED, _NOT_FOUND, _CONFLICT, _GONE = 401, 404, 409, 410
@@ -45,10 +42,10 @@ class ConnectError(Exception):
 
 
 class Cluster:
-    """One namespace of one cluster, as one Airflow connection reaches it.
+    """One namespace of one cluster.
 
     Args:
-        api: kubernetes_asyncio's CoreV1Api. sign_in: gives it a new token.
+        api: kubernetes_asyncio's CoreV1Api, signed in. sign_in: gives it a new token.
     """
 
     def __init__(self, api: Any, namespace: str, url: str, sign_in: SignIn | None = None) -> None:
@@ -56,48 +53,6 @@ class Cluster:
         self._sign_in = sign_in
         self.namespace = namespace
         self.url = url
-
-    @classmethod
-    async def connect(cls, stack: AsyncExitStack, conn_id: str, namespace: str | None) -> Cluster:
-        """Sign in with an Airflow connection; without one, as the place itself would.
-
-        Args:
-            stack: what closes the connection. namespace: None for the connection's own.
-
-        Raises:
-            ConnectError: with what is wrong with the connection.
-        """
-        try:
-            # Both take seconds the first time, in two processes: the imports here, Airflow's answer
-            # because the triggerer builds its API for it. The loop must go on meanwhile.
-            (hooks, client), _ = await asyncio.gather(
-                asyncio.to_thread(_imported), _ask_ahead(conn_id)
-            )
-            configuration = client.Configuration()
-            configuration.connection_pool_maxsize = _CONNECTIONS
-
-            def hook() -> Any:
-                return hooks.AsyncKubernetesHook(
-                    conn_id=conn_id, client_configuration=configuration
-                )
-
-            async def get_token() -> None:
-                # It is loaded into the configuration, which the client that is in use shares.
-                async with hook().get_conn():
-                    pass
-
-            first = hook()
-            extras = await first.get_conn_extras()
-            connection = await stack.enter_async_context(first.get_conn())
-        except Exception as error:
-            why = str(error) or type(error).__name__
-            raise ConnectError(
-                f"Airflow connection {conn_id} leads to no cluster: {why}"
-            ) from error
-        namespace = namespace or extras.get("namespace") or "default"
-        return cls(
-            client.CoreV1Api(connection), namespace, str(configuration.host), SignIn(get_token)
-        )
 
     async def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Create a pod; the one that is there already if its name is taken."""
@@ -236,20 +191,6 @@ class Cluster:
                 response.close()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnreachableError(f"{self.url}: {str(error) or type(error).__name__}") from error
-
-
-def _imported() -> tuple[Any, Any]:
-    hooks = importlib.import_module("airflow.providers.cncf.kubernetes.hooks.kubernetes")
-    return hooks, importlib.import_module("kubernetes_asyncio.client")
-
-
-async def _ask_ahead(conn_id: str) -> None:
-    from airflow.sdk import Connection
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    # Where there is no such connection the hook knows what to do, or says it.
-    with suppress(AirflowNotFoundException):
-        await Connection.async_get(conn_id)
 
 
 async def _lines(response: Any) -> AsyncIterator[bytes]:

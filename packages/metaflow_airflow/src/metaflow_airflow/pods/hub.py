@@ -23,6 +23,9 @@ _MAX_PODS = 100
 
 log = logging.getLogger(__name__)
 
+Connect = Callable[[AsyncExitStack], Awaitable[Cluster]]
+"""Signs in to the cluster; the stack is what closes the connection."""
+
 IsWanted = Callable[[Mapping[str, str]], Awaitable[bool]]
 """Whether Airflow still waits for a pod, of which it gets names.described."""
 
@@ -119,11 +122,19 @@ class Hubs:
             cls._of_loop[loop] = cls()
         return cls._of_loop[loop]
 
-    async def get(self, conn_id: str, namespace: str | None, site: str, is_wanted: IsWanted) -> Hub:
-        """The hub of a connection and a namespace."""
+    async def get(
+        self, key: tuple[str, str | None], connect: Connect, site: str, is_wanted: IsWanted
+    ) -> Hub:
+        """The hub of a connection and a namespace.
+
+        Args:
+            key: name of the connection, and the namespace; None for the connection's own.
+            connect: signs in, where nobody has yet.
+
+        Raises:
+            ConnectError: there is no way to the cluster.
+        """
         async with self._lock:
-            key = (conn_id, namespace)
             if key not in self._hubs:
-                cluster = await Cluster.connect(self._stack, conn_id, namespace)
-                self._hubs[key] = Hub(cluster, site, is_wanted)
+                self._hubs[key] = Hub(await connect(self._stack), site, is_wanted)
             return self._hubs[key]
