@@ -1,3 +1,5 @@
 """The runtime image that flow steps run in."""
 
-__version__ = "0.1.0"
+from importlib.metadata import version
+
+__version__ = version("pod-image")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 from pod_image import __version__
@@ -25,7 +26,11 @@ def build(tag: str, python_image: str | None = None) -> None:
         raise BuildError(
             f"{_WORKSPACE} has no uv.lock: build from a clone of the workspace (uv run pod-image)"
         )
-    arguments = {"VERSION": __version__, "REVISION": _revision()}
+    arguments = {
+        "VERSION": __version__,
+        "METAFLOW_AIRFLOW_VERSION": version("metaflow-airflow"),
+        "REVISION": _revision(),
+    }
     if python_image:
         arguments["PYTHON_IMAGE"] = python_image
     command = ["docker", "build", f"--file={_FOLDER / 'Dockerfile'}", f"--tag={tag}"]
@@ -36,6 +41,11 @@ def build(tag: str, python_image: str | None = None) -> None:
         raise BuildError("there is no docker on PATH: install Docker with buildx") from error
     if done.returncode:
         raise BuildError(f"docker build ended with {done.returncode}; its own words are above")
+
+
+def default_tag() -> str:
+    """The image's name by its version; a tag of Docker's takes no `+`."""
+    return f"platform/pod:{__version__.replace('+', '-')}"
 
 
 def _revision() -> str:

@@ -6,8 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pod_image import __version__
-from pod_image.build import BuildError, build
+from pod_image.build import BuildError, build, default_tag
 from pod_image.check import check
 
 
@@ -16,9 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="pod-image", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     builder = commands.add_parser("build", help="build the image with Docker")
-    builder.add_argument(
-        "--tag", default=f"platform/pod:{__version__}", help="name of the image (%(default)s)"
-    )
+    builder.add_argument("--tag", default=default_tag(), help="name of the image (%(default)s)")
     builder.add_argument("--python-image", help="base image, where the default is not to be had")
     commands.add_parser(
         "check", help="import everything that is installed, reach S3 and the metadata service"

@@ -1,0 +1,1 @@
+"""Releases: each team's part of the workspace by its own tags."""

@@ -1,0 +1,168 @@
+"""Makes one release: checks, changelog section, commit, tag, wheel and sdist or image, SBOM."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.version import Version
+
+from release import changelog
+from release.errors import ReleaseError
+from release.repository import Repository
+from release.standing import Standing
+from release.workspace import Part, Workspace
+
+_PYTEST_FOUND_NONE = 5
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a release, and what it does in words."""
+
+    says: str
+    run: Callable[[], None]
+    check: bool = False
+
+
+@dataclass
+class Release:
+    """The next release of a part.
+
+    Args:
+        dist: where wheel, sdist and SBOM go. tests: whether to run the tests before.
+    """
+
+    workspace: Workspace
+    repository: Repository
+    standing: Standing
+    dist: Path
+    tests: bool = True
+    made: list[Path] = field(default_factory=list)
+
+    @property
+    def part(self) -> Part:
+        """What is released."""
+        return self.standing.part
+
+    @property
+    def version(self) -> Version:
+        """The version that is made.
+
+        Raises:
+            ReleaseError: the changelog says of no change.
+        """
+        if self.standing.following is None:
+            raise ReleaseError(
+                f"{self.part.changelog} has nothing below [Unreleased]: write what changed for its "
+                "users there (### Added, ### Changed, ### Fixed, ...), and the version follows"
+            )
+        return self.standing.following
+
+    @property
+    def tag(self) -> str:
+        """The release's tag."""
+        return self.part.tag(str(self.version))
+
+    def stages(self) -> Iterator[Stage]:
+        """All stages in their order; those that only look come first."""
+        yield Stage("check that nothing is left to commit", self._check_clean, check=True)
+        yield Stage("check that uv.lock is up to date", self._check_lock, check=True)
+        if self.tests:
+            for member in self.workspace.dependants(self.part.members):
+                command = self._test_command(member.name, member.folder)
+                yield Stage(f"test: {' '.join(command)}", _runner(self, command, tests=True))
+        yield Stage(
+            f"write section {self.version} of {self.part.changelog}, commit, tag {self.tag}",
+            self._record,
+        )
+        for member_name in self.part.members:
+            command = [
+                "uv",
+                "build",
+                "--quiet",
+                "--package",
+                member_name,
+                "--out-dir",
+                *self._out(),
+            ]
+            yield Stage(f"build: {' '.join(command)}", _runner(self, command))
+            sbom = self._sbom_command(member_name)
+            yield Stage(f"list its parts: {' '.join(sbom)}", _runner(self, sbom))
+        if self.part.image:
+            command = [word.format(version=self.version) for word in self.part.image]
+            yield Stage(f"build the image: {' '.join(command)}", _runner(self, command))
+
+    def make(self, tell: Callable[[str], None]) -> None:
+        """Go through all stages; what fails after the tag takes tag and commit back.
+
+        Raises:
+            ReleaseError: a stage failed.
+        """
+        head = self.repository.git("rev-parse", "HEAD").strip()
+        before = set(self.dist.glob("*"))
+        try:
+            for stage in self.stages():
+                tell(stage.says)
+                stage.run()
+        except BaseException:
+            self._take_back(head)
+            raise
+        self.made = sorted(set(self.dist.glob("*")) - before)
+
+    def _take_back(self, head: str) -> None:
+        if self.tag in self.repository.git("tag", "--list", self.tag).split():
+            self.repository.git("tag", "--delete", self.tag)
+        self.repository.git("reset", "--quiet", "--keep", head)
+        # Changed, and not committed yet: the tree was clean when this began.
+        if any(line.endswith(self.part.changelog) for line in self.repository.dirty()):
+            self.repository.git("checkout", "--quiet", head, "--", self.part.changelog)
+
+    def _check_clean(self) -> None:
+        if dirty := self.repository.dirty():
+            raise ReleaseError(
+                "not committed: "
+                + ", ".join(line[3:] for line in dirty[:5])
+                + ". A release is made "
+                "of commits: commit or stash first"
+            )
+
+    def _check_lock(self) -> None:
+        self.run(["uv", "lock", "--check", "--quiet"])
+
+    def _record(self) -> None:
+        path = self.workspace.root / self.part.changelog
+        changelog.close(path, self.version)
+        self.repository.commit(f"Release {self.part.name} {self.version}", [self.part.changelog])
+        self.repository.tag(self.tag, changelog.section(path, self.version))
+
+    def run(self, command: Sequence[str], *, tests: bool = False) -> None:
+        """Run a program in the workspace; its output is the user's to see.
+
+        Raises:
+            ReleaseError: it failed.
+        """
+        sys.stdout.flush()
+        done = subprocess.run(command, cwd=self.workspace.root, check=False)
+        if done.returncode and not (tests and done.returncode == _PYTEST_FOUND_NONE):
+            raise ReleaseError(
+                f"{' '.join(command)} ended with {done.returncode}; its words are above"
+            )
+
+    def _out(self) -> list[str]:
+        return [str(self.dist)]
+
+    def _test_command(self, member: str, folder: str) -> list[str]:
+        return ["uv", "run", "--all-packages", "pytest", "-q", folder]
+
+    def _sbom_command(self, member: str) -> list[str]:
+        name = f"{member.replace('-', '_')}-{self.version}.cdx.json"
+        command = ["uv", "export", "--quiet", "--frozen", "--no-dev", "--package", member]
+        return [*command, "--format", "cyclonedx1.5", "--output-file", str(self.dist / name)]
+
+
+def _runner(release: Release, command: Sequence[str], *, tests: bool = False) -> Callable[[], None]:
+    return lambda: release.run(command, tests=tests)
