@@ -36,8 +36,8 @@ def unreleased(path: Path) -> dict[str, list[str]]:
     unknown = [kind for kind in entries if kind not in _KINDS]
     if unknown:
         raise ReleaseError(
-            f"{path}: entries of [Unreleased] stand below {', '.join(unknown)}; give each a heading "
-            f"of {', '.join(kind.capitalize() for kind in _KINDS)}"
+            f"{path}: entries of [Unreleased] stand below {', '.join(unknown)}; give each a "
+            f"heading of {', '.join(kind.capitalize() for kind in _KINDS)}"
         )
     return entries
 

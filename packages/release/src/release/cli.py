@@ -1,4 +1,5 @@
-"""`release status`, `release make PART`, `release at TAG COMMAND`, `release affected SINCE`."""
+"""`release status`, `release make PART`, `release at TAG COMMAND`, `release build TAG`,
+`release affected SINCE`."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from release.checkout import run_at
 from release.errors import ReleaseError
-from release.make import Release
+from release.make import Release, build_commands, run, test_command
 from release.repository import Repository
 from release.standing import affected, standing
 from release.workspace import Workspace, read_workspace
@@ -52,10 +53,17 @@ def _parser() -> argparse.ArgumentParser:
     earlier.add_argument("tag")
     earlier.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
     earlier.set_defaults(run=_at)
+    built = commands.add_parser("build", help="build the files of a release at its tag")
+    built.add_argument("tag")
+    built.add_argument(
+        "--dist", type=Path, default=Path("dist"), help="where files go (%(default)s)"
+    )
+    built.set_defaults(run=_build)
     asked = commands.add_parser(
         "affected", help="members whose tests a change asks for, a line each"
     )
     asked.add_argument("since", help="a commit to compare with")
+    asked.add_argument("--test", action="store_true", help="run those tests")
     asked.set_defaults(run=_affected)
     return parser
 
@@ -131,7 +139,24 @@ def _at(options: argparse.Namespace, workspace: Workspace, repository: Repositor
     return run_at(repository, options.tag, words)
 
 
+def _build(options: argparse.Namespace, workspace: Workspace, repository: Repository) -> int:
+    name, _, version = options.tag.rpartition("-v")
+    part = workspace.part(name)
+    here = repository.git("tag", "--list", "--points-at", "HEAD").split()
+    if options.tag not in here:
+        raise ReleaseError(f"{options.tag} is not what is checked out: git checkout {options.tag}")
+    for command in build_commands(part, version, options.dist.absolute()):
+        run(workspace.root, command)
+    return 0
+
+
 def _affected(options: argparse.Namespace, workspace: Workspace, repository: Repository) -> int:
-    for name in affected(workspace, repository.changed(options.since)):
-        print(workspace.members[name].folder)
+    names = affected(workspace, repository.changed(options.since))
+    folders = [workspace.members[name].folder for name in names]
+    if len(folders) == len(workspace.members):
+        folders.append("tests")
+    for folder in folders:
+        print(folder)
+    if options.test and folders:
+        run(workspace.root, test_command(folders))
     return 0

@@ -73,28 +73,14 @@ class Release:
         yield Stage("check that uv.lock is up to date", self._check_lock, check=True)
         if self.tests:
             for member in self.workspace.dependants(self.part.members):
-                command = self._test_command(member.name, member.folder)
+                command = test_command([member.folder])
                 yield Stage(f"test: {' '.join(command)}", _runner(self, command, tests=True))
         yield Stage(
             f"write section {self.version} of {self.part.changelog}, commit, tag {self.tag}",
             self._record,
         )
-        for member_name in self.part.members:
-            command = [
-                "uv",
-                "build",
-                "--quiet",
-                "--package",
-                member_name,
-                "--out-dir",
-                *self._out(),
-            ]
+        for command in build_commands(self.part, str(self.version), self.dist):
             yield Stage(f"build: {' '.join(command)}", _runner(self, command))
-            sbom = self._sbom_command(member_name)
-            yield Stage(f"list its parts: {' '.join(sbom)}", _runner(self, sbom))
-        if self.part.image:
-            command = [word.format(version=self.version) for word in self.part.image]
-            yield Stage(f"build the image: {' '.join(command)}", _runner(self, command))
 
     def make(self, tell: Callable[[str], None]) -> None:
         """Go through all stages; what fails after the tag takes tag and commit back.
@@ -145,23 +131,38 @@ class Release:
         Raises:
             ReleaseError: it failed.
         """
-        sys.stdout.flush()
-        done = subprocess.run(command, cwd=self.workspace.root, check=False)
-        if done.returncode and not (tests and done.returncode == _PYTEST_FOUND_NONE):
-            raise ReleaseError(
-                f"{' '.join(command)} ended with {done.returncode}; its words are above"
-            )
+        run(self.workspace.root, command, well=(0, _PYTEST_FOUND_NONE) if tests else (0,))
 
-    def _out(self) -> list[str]:
-        return [str(self.dist)]
 
-    def _test_command(self, member: str, folder: str) -> list[str]:
-        return ["uv", "run", "--all-packages", "pytest", "-q", folder]
+def build_commands(part: Part, version: str, dist: Path) -> Iterator[list[str]]:
+    """What makes the files of a part's release: wheel, sdist, SBOM of each member, its image."""
+    for member in part.members:
+        yield ["uv", "build", "--quiet", "--package", member, "--out-dir", str(dist)]
+        sbom = dist / f"{member.replace('-', '_')}-{version}.cdx.json"
+        export = ["uv", "export", "--quiet", "--frozen", "--no-dev", "--package", member]
+        yield [*export, "--format", "cyclonedx1.5", "--output-file", str(sbom)]
+    if part.image:
+        yield list(part.image)
 
-    def _sbom_command(self, member: str) -> list[str]:
-        name = f"{member.replace('-', '_')}-{self.version}.cdx.json"
-        command = ["uv", "export", "--quiet", "--frozen", "--no-dev", "--package", member]
-        return [*command, "--format", "cyclonedx1.5", "--output-file", str(self.dist / name)]
+
+def run(root: Path, command: Sequence[str], *, well: Sequence[int] = (0,)) -> None:
+    """Run a program in the workspace; its output is the user's to see.
+
+    Args:
+        well: the exit codes that count as success.
+
+    Raises:
+        ReleaseError: it failed.
+    """
+    sys.stdout.flush()
+    done = subprocess.run(command, cwd=root, check=False)
+    if done.returncode not in well:
+        raise ReleaseError(f"{' '.join(command)} ended with {done.returncode}; its words are above")
+
+
+def test_command(folders: Sequence[str]) -> list[str]:
+    """The command that runs the tests in some folders."""
+    return ["uv", "run", "--all-packages", "pytest", "-q", *folders]
 
 
 def _runner(release: Release, command: Sequence[str], *, tests: bool = False) -> Callable[[], None]:

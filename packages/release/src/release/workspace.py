@@ -33,7 +33,7 @@ class Part:
     Args:
         name: of the part, and so of its tags: <name>-v<version>.
         team: who releases it. members: the packages that it consists of.
-        changelog: relative to the workspace. image: a command that builds an image, if there is one.
+        changelog: relative to the workspace. image: a command that builds its image, if any.
         paths: what belongs to it besides its members' folders.
     """
 
