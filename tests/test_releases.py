@@ -147,7 +147,13 @@ def test_a_release_that_fails_leaves_nothing(clone: Clone) -> None:
 
     refused = clone.release("make", "data-engineering", "--yes", "--no-tests", fails=True)
     assert "not committed: packages/data_engineering/stray.py" in refused
+    log = clone.folder / "packages/data_engineering/CHANGELOG.md"
+    written = log.read_text()
+    log.write_text(written + "- not committed yet\n")
+    clone.release("make", "data-engineering", "--yes", "--no-tests", fails=True)
+    assert log.read_text().endswith("- not committed yet\n")
 
+    log.write_text(written)
     stray.unlink()
     head = clone.run("git", "rev-parse", "HEAD")
     tags = clone.run("git", "tag")

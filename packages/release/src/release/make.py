@@ -42,6 +42,7 @@ class Release:
     dist: Path
     tests: bool = True
     made: list[Path] = field(default_factory=list)
+    _recorded: bool = field(default=False, init=False)
 
     @property
     def part(self) -> Part:
@@ -95,17 +96,20 @@ class Release:
                 tell(stage.says)
                 stage.run()
         except BaseException:
-            self._take_back(head)
+            if self._recorded:
+                self._take_back(head)
             raise
         self.made = sorted(set(self.dist.glob("*")) - before)
 
     def _take_back(self, head: str) -> None:
-        if self.tag in self.repository.git("tag", "--list", self.tag).split():
+        if self._is_tagged():
             self.repository.git("tag", "--delete", self.tag)
         self.repository.git("reset", "--quiet", "--keep", head)
-        # Changed, and not committed yet: the tree was clean when this began.
-        if any(line.endswith(self.part.changelog) for line in self.repository.dirty()):
-            self.repository.git("checkout", "--quiet", head, "--", self.part.changelog)
+        # It may be changed and not committed yet; the tree was clean before.
+        self.repository.git("checkout", "--quiet", head, "--", self.part.changelog)
+
+    def _is_tagged(self) -> bool:
+        return bool(self.repository.git("tag", "--list", self.tag).strip())
 
     def _check_clean(self) -> None:
         if dirty := self.repository.dirty():
@@ -120,6 +124,11 @@ class Release:
         self.run(["uv", "lock", "--check", "--quiet"])
 
     def _record(self) -> None:
+        if self._is_tagged():
+            raise ReleaseError(
+                f"there is a tag {self.tag} already, outside of this branch's history: merge it first"
+            )
+        self._recorded = True
         path = self.workspace.root / self.part.changelog
         changelog.close(path, self.version)
         self.repository.commit(f"Release {self.part.name} {self.version}", [self.part.changelog])
