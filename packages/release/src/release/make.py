@@ -126,7 +126,7 @@ class Release:
     def _record(self) -> None:
         if self._is_tagged():
             raise ReleaseError(
-                f"there is a tag {self.tag} already, outside of this branch's history: merge it first"
+                f"there is a tag {self.tag} already, outside of this branch's history: merge it"
             )
         self._recorded = True
         path = self.workspace.root / self.part.changelog
