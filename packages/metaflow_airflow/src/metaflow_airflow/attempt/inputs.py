@@ -80,6 +80,11 @@ def taken(
     return found
 
 
+def count_items(references: Iterable[Reference]) -> int:
+    """How many items all tasks of a foreach step made."""
+    return sum(reference.cardinality or 0 for reference in references)
+
+
 def flatten(references: Iterable[Reference]) -> list[dict[str, Any]]:
     """The items of all tasks of a foreach step, as one list to map over."""
     return [

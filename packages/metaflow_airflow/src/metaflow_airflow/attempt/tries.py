@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from metaflow_airflow.attempt.inputs import Reference, Upstream, taken
@@ -21,7 +21,8 @@ class Try:
     Args:
         map_index: -1 when the task is not mapped.
         path: the indexes of its item, outermost foreach first.
-        params: of the DAG run.
+        params: of the DAG run. declared: the names of those that the DAG has.
+        parent: the map index of the foreach task that made the item.
     """
 
     dag_id: str
@@ -32,6 +33,8 @@ class Try:
     max_tries: int
     path: tuple[int, ...]
     params: Mapping[str, Any]
+    declared: frozenset[str] = frozenset()
+    parent: int = -1
 
 
 def chosen_inputs(
@@ -129,24 +132,22 @@ def reference(this: Try, task: StepTask, result: StepResult) -> Reference:
     )
 
 
-def upstream_map_index(
-    definition: StepDefinition, upstream: Upstream, map_index: int, parent: int
-) -> int | None:
-    """The map index of the one task instance of an upstream step that counts; None: all count.
+def life_record(this: Try, retries: int) -> dict[str, int]:
+    """What a try that fails leaves for its retry, where Airflow tells no `max_tries`."""
+    return {"try": this.try_number, "begin": this.max_tries - retries}
+
+
+def begin_of_life(try_number: int, retries: int, record: Mapping[str, int] | None) -> int:
+    """How many tries there were before the life of this one (see ids.life).
 
     Args:
-        parent: the map index of the foreach task that made the item.
+        record: the newest life_record of the task instance.
     """
-    if upstream.depth > definition.depth:
-        return None
-    if upstream.depth == 0:
-        return -1
-    return map_index if upstream.depth == definition.depth else parent
-
-
-def with_life(this: Try, begin: int, retries: int) -> Try:
-    """The same try, of a life that began after `begin` tries (see ids.life)."""
-    return replace(this, max_tries=begin + retries)
+    before = try_number - 1
+    # A try that failed is followed by its retry; what ended otherwise was cleared.
+    if record and record["try"] == before and before <= record["begin"] + retries:
+        return int(record["begin"])
+    return before
 
 
 def _succeeded(definition: StepDefinition, found: Sequence[Reference]) -> bool:

@@ -1,4 +1,4 @@
-"""What every way to run a step on a worker shares; what it does there is in execution.py."""
+"""What every way to run a step on a worker shares."""
 
 from __future__ import annotations
 
@@ -42,7 +42,30 @@ class MetaflowStepOperator(BaseOperator):
             AirflowException: the step failed; the text says with what.
             AirflowFailException: the step failed and wants no retry, or made too many items.
         """
-        # Parsing a DAG file, which happens far more often, does not need it.
-        from metaflow_airflow.operators.execution import execute
+        # Parsing a DAG file, which happens far more often, needs none of it.
+        from airflow.sdk.exceptions import (
+            AirflowException,
+            AirflowFailException,
+            AirflowSkipException,
+        )
 
-        return execute(self, context)
+        from metaflow_airflow.attempt import recipe
+        from metaflow_airflow.attempt.inputs import XCOM_KEY
+        from metaflow_airflow.operators import fetch
+        from metaflow_airflow.operators.site import most_items
+
+        ti = context["ti"]
+        this = fetch.this_try(context, self.item, max_tries=ti.max_tries)
+        found = [fetch.outcomes(ti, need) for need in recipe.needed(self.definition, this)]
+        todo = recipe.decide(self.definition, this, found)
+        if isinstance(todo, recipe.Refuse):
+            raise AirflowFailException(todo.sentence)
+        if isinstance(todo, recipe.Skip):
+            raise AirflowSkipException(todo.why)
+        self.log.info("Metaflow task %s, attempt %d", todo.task.pathspec, todo.task.attempt)
+        result = self.run_step(todo.task, context)
+        end = recipe.conclude(self.definition, this, todo.task, result, most_items())
+        if isinstance(end, recipe.Failed):
+            raise (AirflowException if end.retry else AirflowFailException)(end.sentence)
+        ti.xcom_push(key=XCOM_KEY, value=end.outcome.to_xcom())
+        return end.items

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.configuration import conf
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from metaflow_airflow.attempt.inputs import flatten
-from metaflow_airflow.operators import references
+from metaflow_airflow.attempt.inputs import count_items, flatten
+from metaflow_airflow.attempt.recipe import Need, too_many_items
+from metaflow_airflow.operators.fetch import outcomes
+from metaflow_airflow.operators.site import most_items
 
 
 class MetaflowItemsOperator(BaseOperator):
@@ -22,24 +23,15 @@ class MetaflowItemsOperator(BaseOperator):
         self.foreach = foreach
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """The flat list of items: {path, parent, label}."""
-        found = references.of_all(context, self.foreach)
-        items = flatten(found)
-        self.log.info("%s made %d items in %d tasks", self.foreach, len(items), len(found))
-        check_length(self.foreach, len(items))
-        return items
+        """The flat list of items: {path, parent, label}.
 
-
-def check_length(step: str, items: int) -> None:
-    """Refuse a list that Airflow would not map over.
-
-    Raises:
-        AirflowFailException: it is longer than [core] max_map_length.
-    """
-    most = conf.getint("core", "max_map_length", fallback=1024)
-    if items > most:
-        raise AirflowFailException(
-            f"Step {step} made {items} items for its foreach, but Airflow maps over at most {most} "
-            "([core] max_map_length). Set AIRFLOW__CORE__MAX_MAP_LENGTH higher for the API server "
-            "and the workers and clear the task, or let an item stand for several."
-        )
+        Raises:
+            AirflowFailException: it would be longer than Airflow maps over.
+        """
+        found = outcomes(context["ti"], Need(self.foreach, map_index=None))
+        items = count_items(found)
+        self.log.info("%s made %d items in %d tasks", self.foreach, items, len(found))
+        too_many = too_many_items(self.foreach, items, most_items())
+        if too_many:
+            raise AirflowFailException(too_many)
+        return flatten(found)

@@ -7,7 +7,8 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from metaflow_airflow.operators import references
+from metaflow_airflow.attempt.recipe import Need
+from metaflow_airflow.operators.fetch import outcomes
 
 
 class MetaflowOutcomeOperator(BaseOperator):
@@ -32,5 +33,5 @@ class MetaflowOutcomeOperator(BaseOperator):
         Raises:
             AirflowFailException: it did not succeed.
         """
-        if not references.of_one(context, self.last, -1, may_skip=True):
+        if not outcomes(context["ti"], Need(self.last, may_skip=True)):
             raise AirflowFailException(f"The run failed: its last step, {self.last}, did not end.")

@@ -16,11 +16,11 @@ from airflow.triggers.base import (
     TriggerEvent,
 )
 
-from metaflow_airflow.attempt import tries as attempt
-from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference, Upstream
+from metaflow_airflow.attempt import recipe, tries
+from metaflow_airflow.attempt.inputs import XCOM_KEY
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.attempt.tries import Try
-from metaflow_airflow.operators import references
+from metaflow_airflow.operators import fetch
 from metaflow_airflow.operators.cluster_connection import connect_cluster
 from metaflow_airflow.operators.site import this_site
 from metaflow_airflow.plan.step import items_task
@@ -59,18 +59,20 @@ class PodTrigger(BaseTrigger):
         """Run the step; one event that ends the task, or hands a failure without retry on."""
         definition = StepDefinition.from_json(self.definition)
         this = await self._try(definition)
-        sources = [
-            (upstream, await self._references(definition, upstream, this))
-            for upstream in definition.upstream
+        found = [
+            await fetch.outcomes_in_trigger(self._ti, need)
+            for need in recipe.needed(definition, this)
         ]
-        inputs, why_not = attempt.chosen_inputs(definition, this.path, sources)
-        if why_not:
-            self.log.info("%s", why_not)
+        todo = recipe.decide(definition, this, found)
+        if isinstance(todo, recipe.Skip):
+            self.log.info("%s", todo.why)
             yield TaskSkippedEvent()
             return
-        task = attempt.step_task(definition, this, inputs)
-        self.log.info("Metaflow task %s, attempt %d", task.pathspec, task.attempt)
-        async for event in self._run_pod(definition, this, task):
+        if isinstance(todo, recipe.Refuse):
+            yield await self._failed(definition, this, recipe.Failed(todo.sentence, retry=False))
+            return
+        self.log.info("Metaflow task %s, attempt %d", todo.task.pathspec, todo.task.attempt)
+        async for event in self._run_pod(definition, this, todo.task):
             yield event
             # Airflow cancels this trigger when it has recorded the event, and the pod goes then
             # (on_kill): until that a triggerer that takes over still finds how the step ended.
@@ -128,104 +130,77 @@ class PodTrigger(BaseTrigger):
             ending = await life.run()
         except (ClusterError, ConnectError, UnreachableError) as error:
             retry = not isinstance(error, ClusterError) or error.busy
-            sentence = f"Step {task.pathspec} got no pod: {error}"
-            self.log.error("%s", sentence)
-            yield await self._failed(this, sentence, retry=retry)
+            no_pod = recipe.Failed(f"Step {task.pathspec} got no pod: {error}", retry=retry)
+            yield await self._failed(definition, this, no_pod)
             return
         if ending is None:
             self.log.info("Airflow no longer waits for this try")
             return
         if not ending.ok or ending.result is None:
             sentence = f"Step {task.pathspec} failed: {ending.sentence}"
-            self.log.error("%s", sentence)
-            yield await self._failed(this, sentence, retry=ending.retry)
+            yield await self._failed(definition, this, recipe.Failed(sentence, retry=ending.retry))
             return
-        outcome = attempt.reference(this, task, ending.result)
-        yield TaskSuccessEvent(xcoms={XCOM_KEY: outcome.to_xcom()})
+        end = recipe.conclude(definition, this, task, ending.result)
+        if isinstance(end, recipe.Failed):
+            yield await self._failed(definition, this, end)
+            return
+        yield TaskSuccessEvent(xcoms={XCOM_KEY: end.outcome.to_xcom()})
 
-    async def _failed(self, this: Try, sentence: str, *, retry: bool) -> TriggerEvent:
-        begin = this.max_tries - (self._ti.task.retries or 0)
+    async def _failed(
+        self, definition: StepDefinition, this: Try, end: recipe.Failed
+    ) -> TriggerEvent:
+        self.log.error("%s", end.sentence)
         # The task instance's own xcom_push wants the operator's class, which no triggerer has.
         await XCom.aset(
             LIFE_KEY,
-            {"try": this.try_number, "begin": begin},
+            tries.life_record(this, definition.retries),
             dag_id=this.dag_id,
             task_id=this.task_id,
             run_id=this.dag_run_id,
             map_index=this.map_index,
         )
         # Only a worker can end a task without a retry that Airflow would still grant.
-        if retry:
+        if end.retry:
             return TaskFailedEvent()
-        return TriggerEvent({"sentence": sentence})  # type: ignore[no-untyped-call]
+        return TriggerEvent({"sentence": end.sentence})  # type: ignore[no-untyped-call]
 
     @property
     def _ti(self) -> Any:
         return self.task_instance
 
     async def _try(self, definition: StepDefinition) -> Try:
-        ti = self._ti
-        map_index = -1 if ti.map_index is None else ti.map_index
-        this = Try(
-            dag_id=ti.dag_id,
-            dag_run_id=ti.run_id,
-            task_id=ti.task_id,
-            map_index=map_index,
-            try_number=ti.try_number,
-            max_tries=definition.retries,
-            path=await self._path(definition, map_index),
-            params=ti.get_template_context()["params"],
+        ti, retries = self._ti, definition.retries
+        map_index = fetch.map_index_of(ti)
+        begin = 0
+        if ti.try_number > 1:
+            # The triggerer is not told max_tries.
+            record = await ti.axcom_pull(task_ids=ti.task_id, key=LIFE_KEY, map_indexes=map_index)
+            begin = tries.begin_of_life(ti.try_number, retries, record)
+        return fetch.this_try(
+            ti.get_template_context(),
+            await self._item(definition, map_index),
+            max_tries=begin + retries,
         )
-        return attempt.with_life(this, await self._life_begin(this, definition), definition.retries)
 
-    async def _life_begin(self, this: Try, definition: StepDefinition) -> int:
-        """How many tries there were before this life (the triggerer is not told max_tries)."""
-        number = this.try_number - 1
-        if number == 0:
-            return 0
-        record = await self._ti.axcom_pull(
-            task_ids=this.task_id, key=LIFE_KEY, map_indexes=this.map_index
-        )
-        # A try that failed is followed by its retry; what ended otherwise was cleared.
-        if record and record["try"] == number and number <= record["begin"] + definition.retries:
-            return int(record["begin"])
-        return number
-
-    async def _path(self, definition: StepDefinition, map_index: int) -> tuple[int, ...]:
+    async def _item(self, definition: StepDefinition, map_index: int) -> Mapping[str, Any] | None:
         if definition.depth == 0:
-            return ()
+            return None
         if definition.depth == 1:
-            return (map_index,)
-        return tuple((await self._item(definition, map_index))["path"])
-
-    async def _item(self, definition: StepDefinition, map_index: int) -> Mapping[str, Any]:
+            return {"path": (map_index,), "parent": -1}
         items = await self._ti.axcom_pull(
             task_ids=items_task(str(definition.step.each)), map_indexes=-1
         )
         return dict(items[map_index])
 
-    async def _references(
-        self, definition: StepDefinition, upstream: Upstream, this: Try
-    ) -> list[Reference]:
-        parent = -1
-        if 0 < upstream.depth < definition.depth:
-            parent = (await self._item(definition, this.map_index))["parent"]
-        map_index = attempt.upstream_map_index(definition, upstream, this.map_index, parent)
-        if map_index is None:
-            return await references.all_in_trigger(self._ti, upstream.step)
-        return await references.one_in_trigger(
-            self._ti, upstream.step, map_index, may_skip=definition.may_skip
-        )
-
     async def _is_current(self) -> bool:
         ti = self._ti
-        state = await references.state_in_trigger(
-            ti, ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index
+        state = await fetch.state_in_trigger(
+            ti, ti.dag_id, ti.run_id, ti.task_id, fetch.map_index_of(ti)
         )
         return state not in _ENDED
 
     async def _is_waited_for(self, pod: Mapping[str, str]) -> bool:
-        state = await references.state_in_trigger(
+        state = await fetch.state_in_trigger(
             self._ti, pod["dag_id"], pod["dag_run_id"], pod["task_id"], int(pod["map_index"])
         )
         return state not in _ENDED

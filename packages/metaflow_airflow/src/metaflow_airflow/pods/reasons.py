@@ -25,10 +25,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaflow_airflow.runtime.launch.memory import megabytes, recorded
-from metaflow_airflow.wire.exit_codes import MISCONFIGURED
+from metaflow_airflow.wire.exit_codes import NO_RETRY
 from metaflow_airflow.wire.task import StepResult, TaskFormatError, signal_name
 
-_NO_RETRY_EXITS = (202, MISCONFIGURED)
 _IMAGE_PATIENCE = 20.0  # seconds: a registry may fail once
 _SETTING_PATIENCE = 20.0
 _NEVER_AN_IMAGE = ("InvalidImageName", "ErrImageNeverPull")
@@ -187,9 +186,7 @@ def _failure(
         last = next((line for line in reversed(log_tail) if line.strip()), said[-1])
         ended = f"killed by {signal_name(code - 128)}" if code > 128 else f"exit code {code}"
         sentence = f"{ended}: {last.strip()}" if last.strip() else ended
-    return Ending(
-        "exit", f"{sentence} (pod {name})", retry=code not in _NO_RETRY_EXITS, result=result
-    )
+    return Ending("exit", f"{sentence} (pod {name})", retry=code not in NO_RETRY, result=result)
 
 
 def _looks_killed_for_memory(result: StepResult) -> bool:

@@ -13,3 +13,6 @@ MISCONFIGURED = 78
 
 BROKEN = 70
 """The launcher itself failed."""
+
+NO_RETRY = (202, MISCONFIGURED)
+"""Another attempt would end the same way; 202 is Metaflow's own code for that."""

@@ -1,0 +1,150 @@
+"""What one try of a step's task does, on a worker as in the triggerer. Pure.
+
+Both fetch what `needed` names, do what `decide` says, and report what `conclude` makes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from metaflow_airflow.attempt.inputs import Reference, item
+from metaflow_airflow.attempt.step_definition import StepDefinition
+from metaflow_airflow.attempt.tries import Try, chosen_inputs, reference, step_task
+from metaflow_airflow.wire.exit_codes import NO_RETRY
+from metaflow_airflow.wire.resumption import KEY as RESUME_KEY
+from metaflow_airflow.wire.task import StepResult, StepTask
+
+
+@dataclass(frozen=True)
+class Need:
+    """The outcomes of a step that a try asks for.
+
+    Args:
+        map_index: of the one task instance that counts; None: all of a mapped task.
+        may_skip: whether it may have been skipped. What it said in an earlier life is still there
+            then, and counts for nothing.
+    """
+
+    step: str
+    map_index: int | None = -1
+    may_skip: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """The try runs this attempt of a Metaflow task."""
+
+    task: StepTask
+
+
+@dataclass(frozen=True)
+class Skip:
+    """The try has nothing to do."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """The try fails before it has begun, and a retry would fail alike."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The attempt ended well.
+
+    Args:
+        outcome: what those after it need to know.
+        items: of a foreach step that Airflow maps over as it is; None for all others.
+    """
+
+    outcome: Reference
+    items: list[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The attempt failed; retry: whether another one is worth it."""
+
+    sentence: str
+    retry: bool = True
+
+
+def needed(definition: StepDefinition, this: Try) -> list[Need]:
+    """The outcomes that the try asks for: one a step before it, in the definition's order."""
+    found = []
+    for upstream in definition.upstream:
+        map_index: int | None
+        if upstream.depth > definition.depth:
+            map_index = None
+        elif upstream.depth == 0:
+            map_index = -1
+        elif upstream.depth == definition.depth:
+            map_index = this.map_index
+        else:
+            map_index = this.parent
+        found.append(Need(upstream.step, map_index, definition.may_skip))
+    return found
+
+
+def decide(
+    definition: StepDefinition, this: Try, found: Sequence[Sequence[Reference]]
+) -> Run | Skip | Refuse:
+    """What the try does.
+
+    Args:
+        found: the outcomes for each of the needs, in their order.
+    """
+    unknown = sorted({*this.params} - {*this.declared, RESUME_KEY})
+    if unknown and not definition.upstream:
+        known = ", ".join(sorted(this.declared)) or "none"
+        return Refuse(
+            f"The run was triggered with {', '.join(unknown)}: flow {definition.flow} has no such "
+            f"parameter (it has: {known}). Trigger it without."
+        )
+    sources = list(zip(definition.upstream, found, strict=True))
+    inputs, why_not = chosen_inputs(definition, this.path, sources)
+    return Skip(why_not) if why_not else Run(step_task(definition, this, inputs))
+
+
+def conclude(
+    definition: StepDefinition,
+    this: Try,
+    task: StepTask,
+    result: StepResult,
+    most_items: int | None = None,
+) -> Done | Failed:
+    """What comes of a finished attempt.
+
+    Args:
+        most_items: that Airflow maps over; None where it maps over nothing that this task returns.
+    """
+    if not result.ok:
+        retry = result.exit_code not in NO_RETRY
+        return Failed(f"Step {task.pathspec} failed: {result.reason}", retry=retry)
+    outcome = reference(this, task, result)
+    # The items of nested foreaches are joined by a task of their own, from the outcomes.
+    if result.cardinality is None or most_items is None or definition.depth:
+        return Done(outcome)
+    too_many = too_many_items(definition.step.name, result.cardinality, most_items)
+    if too_many:
+        return Failed(too_many, retry=False)
+    return Done(outcome, [item(outcome, index) for index in range(result.cardinality)])
+
+
+def too_many_items(step: str, items: int, most: int) -> str:
+    """Why Airflow would not map over that many items of a foreach; empty if it would.
+
+    To be asked before the list is made: millions of items take gigabytes.
+    """
+    if items <= most:
+        return ""
+    return (
+        f"Step {step} made {items} items for its foreach, but Airflow maps over at most {most} "
+        "([core] max_map_length). Set AIRFLOW__CORE__MAX_MAP_LENGTH higher for the API server and "
+        "the workers and clear the task, or let an item stand for several."
+    )
