@@ -72,21 +72,22 @@ def test_a_run_that_turns_out_otherwise_takes_nothing_of_its_former_life(bridge,
 
 def test_a_step_is_cleared_more_often_than_metaflow_has_attempts(bridge, cleared):
     run_id, _ = cleared
+    first = newest(bridge, run_id)["merge"]["task"]
 
     seen = []
     for _ in range(7):
         clear(bridge, run_id, "merge")
         merge = newest(bridge, run_id)["merge"]
-        seen.append((merge["task"], merge["attempt"]))
+        seen.append((merge["task"].removeprefix(first), merge["attempt"]))
 
     assert seen == [
-        ("t", 1),
-        ("t", 2),
-        ("t", 3),
-        ("t", 4),
-        ("t", 5),
-        ("t.g1", 0),
-        ("t.g1", 1),
+        ("", 1),
+        ("", 2),
+        ("", 3),
+        ("", 4),
+        ("", 5),
+        (".g1", 0),
+        (".g1", 1),
     ]
 
 

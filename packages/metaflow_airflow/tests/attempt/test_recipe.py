@@ -30,7 +30,8 @@ START = StepDefinition(
     may_skip=False,
     retries=0,
 )
-PATHSPEC = f"{ids.run_id('Flow', 'manual')}/start/{ids.task_id()}"
+RUN = ids.run_id("Flow", "manual")
+PATHSPEC = f"{RUN}/start/{ids.task_id(RUN, 'start')}"
 THIS = Try("Flow", "manual", "start", -1, 1, 0, (), {}, frozenset({"rate"}))
 
 

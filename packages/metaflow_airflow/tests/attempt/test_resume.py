@@ -7,6 +7,7 @@ from metaflow_airflow.attempt.inputs import Reference, Upstream
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.attempt.tries import Try, step_task
 from metaflow_airflow.plan.step import Deployment, PlannedStep
+from metaflow_airflow.wire import ids
 from metaflow_airflow.wire.resumption import Resume
 from metaflow_airflow.wire.task import Clone
 
@@ -41,7 +42,9 @@ def task(*copied, resume=ORIGIN, definition=SCORE, **this):
 
 def test_a_step_after_copies_may_copy_the_task_of_its_item():
     found = task(5.0, 7.0)
-    assert found.clone == Clone("airflow-1/score/t-2", inputs_began=7.0)
+    assert found.clone == Clone(
+        f"airflow-1/score/{ids.task_id('airflow-1', 'score', (2,))}", inputs_began=7.0
+    )
     assert found.origin_run_id == "airflow-1"
 
 

@@ -174,7 +174,7 @@ class LauncherRun:
             ),
             step=step,
             run_id=self.run_id,
-            task_id=ids.task_id(path, generation),
+            task_id=ids.task_id(self.run_id, step, path, generation),
             attempt=attempt,
             input_paths=tuple(inputs),
             init=init,
@@ -216,7 +216,11 @@ class LauncherRun:
 
     def spec(self, step: str, path: Sequence[int] = (), generation: int = 0) -> str:
         """A task's name for the client."""
-        return f"{self.flow}/{self.run_id}/{step}/{ids.task_id(path, generation)}"
+        return f"{self.flow}/{self.pathspec(step, path, generation)}"
+
+    def pathspec(self, step: str, path: Sequence[int] = (), generation: int = 0) -> str:
+        """A task's name for another one that takes it as input."""
+        return f"{self.run_id}/{step}/{ids.task_id(self.run_id, step, path, generation)}"
 
 
 _HEAD = """

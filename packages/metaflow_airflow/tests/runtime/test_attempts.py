@@ -76,7 +76,7 @@ def test_catch_takes_the_last_failure_of_the_users_code(
     platform: Platform, run: LauncherRun
 ) -> None:
     fail = {"FAIL": "1"}
-    start = f"{run.run_id}/start/t"
+    start = run.pathspec("start")
     assert not run.run("caught", [start], env=fail, max_user_code_retries=1).ok
     result = run.run("caught", [start], env=fail, attempt=1, max_user_code_retries=1)
     assert result.ok, run.text()
@@ -122,7 +122,7 @@ def test_after_somebody_ended_a_step_its_own_code_runs_and_not_catchs(
 
 
 def test_timeout_is_the_steps_own(platform: Platform, run: LauncherRun) -> None:
-    result = run.run("timed", [f"{run.run_id}/start/t"], env={"SLEEP": "30"})
+    result = run.run("timed", [run.pathspec("start")], env={"SLEEP": "30"})
     assert not result.ok
     assert result.timed_out
     assert "timed out after 0 hours, 0 minutes, 1 seconds" in (result.error or "")

@@ -16,20 +16,32 @@ def test_a_run_has_one_id_and_no_two_runs_share_it() -> None:
     assert re.fullmatch(r"airflow-[0-9a-f]{16}", ids.run_id("flow", "scheduled__2026-01-01T00:00"))
 
 
-def test_task_ids_tell_items_and_generations_apart() -> None:
-    assert ids.task_id() == "t"
-    assert ids.task_id((2, 5)) == "t-2-5"
-    assert ids.task_id((2, 5), 1) == "t-2-5.g1"
+def test_task_ids_tell_runs_steps_items_and_generations_apart() -> None:
+    assert re.fullmatch(r"t-[0-9a-f]{12}", ids.task_id("airflow-1", "train"))
+    assert re.fullmatch(r"t-[0-9a-f]{12}-2-5\.g1", ids.task_id("airflow-1", "train", (2, 5), 1))
+    names = [("airflow-1", "a"), ("airflow-1", "b"), ("airflow-2", "a"), ("airflow-1", "a-1")]
     paths = [(), (0,), (1,), (11,), (1, 1), (1, 10), (11, 0), (0, 0, 0)]
-    every = [ids.task_id(path, generation) for path in paths for generation in range(12)]
+    every = [
+        ids.task_id(run, step, path, generation)
+        for run, step in names
+        for path in paths
+        for generation in range(12)
+    ]
     assert len(set(every)) == len(every)
+
+
+def test_tasks_of_runs_before_ids_were_unique_are_found_by_their_names_of_then() -> None:
+    assert ids.former_task_id(ids.task_id("airflow-1", "train")) == "t"
+    assert ids.former_task_id(ids.task_id("airflow-1", "train", (2, 5))) == "t-2-5"
 
 
 def test_ids_go_through_metaflows_lists_and_are_no_integers() -> None:
     from metaflow.util import compress_list, decompress_list
 
     run = ids.run_id("flow", "run")
-    specs = [f"{run}/step/{ids.task_id((i, k), 1)}" for i in range(3) for k in range(30)]
+    specs = [
+        f"{run}/step/{ids.task_id(run, 'step', (i, k), 1)}" for i in range(3) for k in range(30)
+    ]
     assert decompress_list(compress_list(specs)) == specs
     assert decompress_list(",".join(specs)) == specs
     assert not any(part.isnumeric() for spec in specs for part in spec.split("/"))
@@ -52,7 +64,7 @@ def test_the_docstrings_table() -> None:
         life = ids.life(
             try_number=int(try_number), max_tries=int(max_tries), retries=4, user_retries=1
         )
-        assert ids.task_id((), life.generation) == task
+        assert ids.next_generation("t", life.generation) == task
         assert (life.attempt, life.max_user_code_retries) == (int(attempt), int(last))
         assert life.cleared == (int(begin) > 0)
         assert ("fallback" in runs) == (life.attempt > life.max_user_code_retries)

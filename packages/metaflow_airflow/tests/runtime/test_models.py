@@ -10,4 +10,4 @@ def test_a_client_of_the_step_reads_none_of_them_again(platform: Platform) -> No
 
     run.succeed("start")
 
-    assert platform.artifacts(f"ClientsFlow/{run.run_id}/start/t")["described"] == []
+    assert platform.artifacts(run.spec("start"))["described"] == []

@@ -99,7 +99,7 @@ def test_a_missing_parameter_fails_with_its_name(platform: Platform) -> None:
     assert result.error is not None
     assert "--needed" in result.error
     # The step has not begun, but whoever looks for its log finds why.
-    key = f"metaflow/ParametersFlow/{run.run_id}/start/t/0.task_stderr.log"
+    key = f"metaflow/{run.spec('start')}/0.task_stderr.log"
     body = platform.client().get_object(Bucket=platform.server.bucket, Key=key)["Body"].read()
     assert b"--needed" in body
 
@@ -122,7 +122,7 @@ def test_another_run_resumes_with_the_first_ones_parameters(
     task = dataclasses.replace(
         again.task("start"),
         init=Init("p-resumed", clone=run.run_id),
-        clone=Clone(f"{run.run_id}/start/t"),
+        clone=Clone(run.pathspec("start")),
         origin_run_id=run.run_id,
     )
     result = again.process(task).run()
@@ -133,7 +133,7 @@ def test_another_run_resumes_with_the_first_ones_parameters(
             again.task("end"),
             input_paths=(task.pathspec,),
             # Its original is older than the start step that it would follow: it runs.
-            clone=Clone(f"{run.run_id}/end/t", inputs_began=time.time()),
+            clone=Clone(run.pathspec("end"), inputs_began=time.time()),
             origin_run_id=run.run_id,
         )
     ).run()
@@ -141,6 +141,24 @@ def test_another_run_resumes_with_the_first_ones_parameters(
     found = platform.artifacts(again.spec("end"))
     assert found["data"] == VALUES["data"]
     assert platform.metadata(again.spec("end"))["origin-run-id"] == run.run_id
+    assert platform.metadata(again.spec("start"))["origin-task-id"] == run.task("start").task_id
+
+
+def test_a_run_of_a_bridge_whose_task_ids_were_not_unique_can_be_resumed(
+    platform: Platform,
+) -> None:
+    old = LauncherRun(platform, "ParametersFlow", "parameters.py", VALUES)
+    result = old.process(dataclasses.replace(old.task("start"), task_id="t")).run()
+    assert result.ok, old.text()
+    again = LauncherRun(platform, "ParametersFlow", "parameters.py")
+    task = dataclasses.replace(
+        again.task("start"),
+        init=Init("p-resumed", clone=old.run_id),
+        clone=Clone(old.pathspec("start")),
+        origin_run_id=old.run_id,
+    )
+    result = again.process(task).run()
+    assert (result.ok, result.copied is None) == (True, False), again.text()
     assert platform.metadata(again.spec("start"))["origin-task-id"] == "t"
 
 

@@ -43,4 +43,4 @@ def test_a_step_has_the_number(platform: Platform) -> None:
 
     run.succeed("start")
 
-    assert platform.artifacts(f"ClientsFlow/{run.run_id}/start/t")["workers"] == FITTING
+    assert platform.artifacts(run.spec("start"))["workers"] == FITTING

@@ -46,5 +46,5 @@ def test_a_step_of_many_artifacts_starts_none(platform: Platform, tmp_path: Path
 
     assert run.process(run.task("start"), STARTED=str(started)).run().ok
 
-    assert platform.artifacts(f"ManyFlow/{run.run_id}/start/t")["number_11"] == 11
+    assert platform.artifacts(run.spec("start"))["number_11"] == 11
     assert not started.exists(), started.read_text()

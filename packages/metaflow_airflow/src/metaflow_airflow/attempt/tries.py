@@ -67,6 +67,7 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
     code = _code(deployment, inputs, cleared=life.cleared)
     parameters, resume = split(this.params)
     parameters_id = ids.parameters_task_id(parameters)
+    run_id = ids.run_id(this.dag_id, this.dag_run_id)
     init = clone = None
     if not definition.upstream:
         origin = resume.run if resume and not resume.changed else None
@@ -90,8 +91,8 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
             *deployment.options,
         ),
         step=step.name,
-        run_id=ids.run_id(this.dag_id, this.dag_run_id),
-        task_id=ids.task_id(this.path, life.generation),
+        run_id=run_id,
+        task_id=ids.task_id(run_id, step.name, this.path, life.generation),
         attempt=life.attempt,
         max_user_code_retries=life.max_user_code_retries,
         input_paths=tuple(reference.pathspec for reference in inputs),
@@ -172,7 +173,7 @@ def _clone(
     if step == resume.rerun or None in began:
         return None
     return Clone(
-        pathspec=f"{resume.run}/{step}/{ids.task_id(this.path)}",
+        pathspec=f"{resume.run}/{step}/{ids.task_id(resume.run, step, this.path)}",
         inputs_began=max((each for each in began if each is not None), default=0.0),
         parameters=parameters_id if resume.changed else None,
     )

@@ -2,8 +2,9 @@
 
 Metaflow knows 6 attempts of a task; Airflow's try number grows with every retry and every clear,
 without bound. Try n (0-based) is attempt n % 6 of *generation* n // 6, and each generation is a
-Metaflow task of its own (`t`, `t.g1`, `t.g2`, …). What Airflow runs between two clears is a *life*:
-its first try is the number of tries before it. With @retry(times=1) and @catch (3 tries more):
+Metaflow task of its own (`t`, `t.g1`, `t.g2`, …, where t stands for t-<hash of run and step>).
+What Airflow runs between two clears is a *life*: its first try is the number of tries before it.
+With @retry(times=1) and @catch (3 tries more):
 
 | try_number | max_tries | life begins at | task, attempt | max user retries | runs                |
 |------------|-----------|----------------|---------------|------------------|---------------------|
@@ -90,14 +91,25 @@ def run_id(dag_id: str, dag_run_id: str) -> str:
     return RUN_ID_PREFIX + _hash([dag_id, dag_run_id])
 
 
-def task_id(path: Sequence[int] = (), generation: int = 0) -> str:
-    """Metaflow's task id for an item (indexes, outermost foreach first): t, t-2-5, t-2-5.g1."""
-    return next_generation("-".join(["t", *map(str, path)]), generation)
+def task_id(run: str, step: str, path: Sequence[int] = (), generation: int = 0) -> str:
+    """Metaflow's task id, which no other task of the run has: t-<hash>, t-<hash>-2-5.g1.
+
+    Args:
+        run: Metaflow's run id. path: indexes of its item, outermost foreach first.
+    """
+    first = "-".join(["t", _hash([run, step])[:12], *map(str, path)])
+    return next_generation(first, generation)
 
 
 def next_generation(first: str, generation: int) -> str:
     """The id of a task's generation, from its first one's."""
     return f"{first}.g{generation}" if generation else first
+
+
+def former_task_id(first: str) -> str:
+    """The id that the bridge gave the task before 0.2: t, t-2-5. Runs of then can be resumed."""
+    _, _, *path = first.split("-")
+    return "-".join(["t", *path])
 
 
 def parameters_task_id(parameters: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ...wire.ids import MAX_ATTEMPTS, next_generation
+from ...wire.ids import MAX_ATTEMPTS, former_task_id, next_generation
 from ...wire.task import Clone, Init, StepTask
 from ..failures import LaunchError, UnavailableError
 
@@ -147,14 +147,17 @@ class TaskStore:
     def _last_generation(self, pathspec: str) -> str | None:
         """The task, or the last one that took over from it after a clear; None: never begun."""
         run_id, step, first = pathspec.split("/")
-        found = None
-        for generation in count():
-            task_id = next_generation(first, generation)
-            store = self._store.get_task_datastore(run_id, step, task_id, attempt=0, mode="w")
-            if not store.has_metadata(store.METADATA_ATTEMPT_SUFFIX):
-                break
-            found = f"{run_id}/{step}/{task_id}"
-        return found
+        for name in (first, former_task_id(first)):
+            found = None
+            for generation in count():
+                task_id = next_generation(name, generation)
+                store = self._store.get_task_datastore(run_id, step, task_id, attempt=0, mode="w")
+                if not store.has_metadata(store.METADATA_ATTEMPT_SUFFIX):
+                    break
+                found = f"{run_id}/{step}/{task_id}"
+            if found:
+                return found
+        return None
 
     def _finished(self, pathspec: str) -> Any:
         """The task's last attempt, if it has ended; else None."""
