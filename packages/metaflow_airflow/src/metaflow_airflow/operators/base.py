@@ -43,14 +43,9 @@ class MetaflowStepOperator(BaseOperator):
             AirflowFailException: the step failed and wants no retry, or made too many items.
         """
         # Parsing a DAG file, which happens far more often, needs none of it.
-        from airflow.sdk.exceptions import (
-            AirflowException,
-            AirflowFailException,
-            AirflowSkipException,
-        )
-
         from metaflow_airflow.attempt import recipe
         from metaflow_airflow.attempt.inputs import XCOM_KEY
+        from metaflow_airflow.compat import airflow as compat
         from metaflow_airflow.operators import fetch
         from metaflow_airflow.operators.site import most_items
 
@@ -59,13 +54,14 @@ class MetaflowStepOperator(BaseOperator):
         found = [fetch.outcomes(ti, need) for need in recipe.needed(self.definition, this)]
         todo = recipe.decide(self.definition, this, found)
         if isinstance(todo, recipe.Refuse):
-            raise AirflowFailException(todo.sentence)
+            raise compat.AirflowFailException(todo.sentence)
         if isinstance(todo, recipe.Skip):
-            raise AirflowSkipException(todo.why)
+            raise compat.AirflowSkipException(todo.why)
         self.log.info("Metaflow task %s, attempt %d", todo.task.pathspec, todo.task.attempt)
         result = self.run_step(todo.task, context)
         end = recipe.conclude(self.definition, this, todo.task, result, most_items())
         if isinstance(end, recipe.Failed):
-            raise (AirflowException if end.retry else AirflowFailException)(end.sentence)
+            error = compat.AirflowException if end.retry else compat.AirflowFailException
+            raise error(end.sentence)
         ti.xcom_push(key=XCOM_KEY, value=end.outcome.to_xcom())
         return end.items

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 from contextlib import AsyncExitStack, suppress
-from typing import Any
 
 from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
 
+from metaflow_airflow.compat.airflow import AirflowNotFoundException, load_cluster_client
 from metaflow_airflow.pods.cluster import Cluster, ConnectError
 from metaflow_airflow.pods.sign_in import SignIn
 
@@ -28,19 +26,18 @@ async def connect_cluster(stack: AsyncExitStack, conn_id: str, namespace: str | 
     try:
         # Both take seconds the first time, in two processes: the imports here, Airflow's answer
         # because the triggerer builds its API for it. The loop must go on meanwhile.
-        (hooks, client), _ = await asyncio.gather(asyncio.to_thread(_imported), _ask_ahead(conn_id))
+        (hook_of, client), _ = await asyncio.gather(
+            asyncio.to_thread(load_cluster_client), _ask_ahead(conn_id)
+        )
         configuration = client.Configuration()
         configuration.connection_pool_maxsize = _CONNECTIONS
 
-        def hook() -> Any:
-            return hooks.AsyncKubernetesHook(conn_id=conn_id, client_configuration=configuration)
-
         async def get_token() -> None:
             # It is loaded into the configuration, which the client that is in use shares.
-            async with hook().get_conn():
+            async with hook_of(conn_id, configuration).get_conn():
                 pass
 
-        first = hook()
+        first = hook_of(conn_id, configuration)
         extras = await first.get_conn_extras()
         connection = await stack.enter_async_context(first.get_conn())
     except Exception as error:
@@ -50,11 +47,6 @@ async def connect_cluster(stack: AsyncExitStack, conn_id: str, namespace: str | 
     return Cluster(
         client.CoreV1Api(connection), namespace, str(configuration.host), SignIn(get_token)
     )
-
-
-def _imported() -> tuple[Any, Any]:
-    hooks = importlib.import_module("airflow.providers.cncf.kubernetes.hooks.kubernetes")
-    return hooks, importlib.import_module("kubernetes_asyncio.client")
 
 
 async def _ask_ahead(conn_id: str) -> None:

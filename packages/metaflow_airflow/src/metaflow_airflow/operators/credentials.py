@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 from airflow.sdk.log import mask_secret
+
+from metaflow_airflow.compat.airflow import AirflowFailException, AirflowNotFoundException
 
 _TYPE = "aws"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException
 
 from metaflow_airflow.attempt.inputs import count_items, flatten
 from metaflow_airflow.attempt.recipe import Need, too_many_items
+from metaflow_airflow.compat.airflow import AirflowFailException
 from metaflow_airflow.operators.fetch import outcomes
 from metaflow_airflow.operators.site import most_items
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException
 
 from metaflow_airflow.attempt.recipe import Need
+from metaflow_airflow.compat.airflow import AirflowFailException
 from metaflow_airflow.operators.fetch import outcomes
 
 

@@ -7,19 +7,13 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import structlog
-from airflow.sdk.execution_time.xcom import XCom
-from airflow.triggers.base import (
-    BaseTrigger,
-    TaskFailedEvent,
-    TaskSkippedEvent,
-    TaskSuccessEvent,
-    TriggerEvent,
-)
+from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from metaflow_airflow.attempt import recipe, tries
 from metaflow_airflow.attempt.inputs import XCOM_KEY
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.attempt.tries import Try
+from metaflow_airflow.compat import airflow as compat
 from metaflow_airflow.operators import fetch
 from metaflow_airflow.operators.cluster_connection import connect_cluster
 from metaflow_airflow.operators.site import this_site
@@ -66,7 +60,7 @@ class PodTrigger(BaseTrigger):
         todo = recipe.decide(definition, this, found)
         if isinstance(todo, recipe.Skip):
             self.log.info("%s", todo.why)
-            yield TaskSkippedEvent()
+            yield compat.skipped_event()
             return
         if isinstance(todo, recipe.Refuse):
             yield await self._failed(definition, this, recipe.Failed(todo.sentence, retry=False))
@@ -120,7 +114,7 @@ class PodTrigger(BaseTrigger):
                     deadline=int(seconds) if seconds else None,
                 ),
                 limits=Limits(
-                    run_pods=self._ti.task.dag.max_active_tasks,
+                    run_pods=compat.limit_of_run(self._ti),
                     seconds=seconds,
                 ),
                 on_line=_log_line,
@@ -144,24 +138,18 @@ class PodTrigger(BaseTrigger):
         if isinstance(end, recipe.Failed):
             yield await self._failed(definition, this, end)
             return
-        yield TaskSuccessEvent(xcoms={XCOM_KEY: end.outcome.to_xcom()})
+        yield compat.done_event({XCOM_KEY: end.outcome.to_xcom()})
 
     async def _failed(
         self, definition: StepDefinition, this: Try, end: recipe.Failed
     ) -> TriggerEvent:
         self.log.error("%s", end.sentence)
-        # The task instance's own xcom_push wants the operator's class, which no triggerer has.
-        await XCom.aset(
-            LIFE_KEY,
-            tries.life_record(this, definition.retries),
-            dag_id=this.dag_id,
-            task_id=this.task_id,
-            run_id=this.dag_run_id,
-            map_index=this.map_index,
+        await compat.push_in_trigger(
+            self._ti, LIFE_KEY, tries.life_record(this, definition.retries)
         )
         # Only a worker can end a task without a retry that Airflow would still grant.
         if end.retry:
-            return TaskFailedEvent()
+            return compat.failed_event()  # type: ignore[no-any-return]
         return TriggerEvent({"sentence": end.sentence})  # type: ignore[no-untyped-call]
 
     @property
@@ -170,11 +158,11 @@ class PodTrigger(BaseTrigger):
 
     async def _try(self, definition: StepDefinition) -> Try:
         ti, retries = self._ti, definition.retries
-        map_index = fetch.map_index_of(ti)
+        map_index = compat.map_index_of(ti)
         begin = 0
         if ti.try_number > 1:
             # The triggerer is not told max_tries.
-            record = await ti.axcom_pull(task_ids=ti.task_id, key=LIFE_KEY, map_indexes=map_index)
+            [record] = await compat.pull_in_trigger(ti, ti.task_id, LIFE_KEY, [map_index])
             begin = tries.begin_of_life(ti.try_number, retries, record)
         return fetch.this_try(
             ti.get_template_context(),
@@ -187,15 +175,14 @@ class PodTrigger(BaseTrigger):
             return None
         if definition.depth == 1:
             return {"path": (map_index,), "parent": -1}
-        items = await self._ti.axcom_pull(
-            task_ids=items_task(str(definition.step.each)), map_indexes=-1
-        )
+        task_id = items_task(str(definition.step.each))
+        [items] = await compat.pull_in_trigger(self._ti, task_id, compat.RETURNED, [-1])
         return dict(items[map_index])
 
     async def _is_current(self) -> bool:
         ti = self._ti
         state = await fetch.state_in_trigger(
-            ti, ti.dag_id, ti.run_id, ti.task_id, fetch.map_index_of(ti)
+            ti, ti.dag_id, ti.run_id, ti.task_id, compat.map_index_of(ti)
         )
         return state not in _ENDED
 

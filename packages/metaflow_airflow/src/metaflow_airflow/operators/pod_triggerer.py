@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk.exceptions import AirflowFailException
-from airflow.triggers.base import StartTriggerArgs
-
 from metaflow_airflow.attempt.step_definition import StepDefinition
-from metaflow_airflow.operators.base import MetaflowStepOperator
+from metaflow_airflow.compat.airflow import AirflowFailException, start_in_triggerer
+from metaflow_airflow.operators.pod_worker import MetaflowPodWorkerOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,26 +14,20 @@ if TYPE_CHECKING:
 _TRIGGER = "metaflow_airflow.operators.pod_trigger.PodTrigger"
 
 
-class MetaflowPodOperator(MetaflowStepOperator):
+class MetaflowPodOperator(MetaflowPodWorkerOperator):
     """The scheduler hands the task straight to the triggerer, whose trigger runs the pod."""
 
-    ui_color = "#e4ecf7"
-
-    def __init__(
-        self,
-        *,
-        definition: StepDefinition,
-        start_from_trigger: bool,
-        start_trigger_args: StartTriggerArgs,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(definition=definition, **kwargs)
+    def __init__(self, *, start_from_trigger: bool, start_trigger_args: Any, **kwargs: Any) -> None:
+        super().__init__(conn_id=start_trigger_args.trigger_kwargs["conn_id"], **kwargs)
         self.start_from_trigger = start_from_trigger
         self.start_trigger_args = start_trigger_args
 
-    def execute(self, context: Context) -> NoReturn:
-        """Never called: the task starts in the triggerer."""
-        raise NotImplementedError("this task starts in the triggerer")
+    def execute(self, context: Context) -> list[dict[str, Any]] | None:
+        """Run the step where Airflow, before 3.3, gave the task to a worker all the same."""
+        self.log.warning(
+            "This Airflow starts no task in its triggerer (3.3 does): a worker waits for the pod."
+        )
+        return super().execute(context)
 
     def fail(self, context: Context, event: dict[str, Any]) -> NoReturn:
         """End the task without a retry that would fail alike.
@@ -48,11 +40,6 @@ class MetaflowPodOperator(MetaflowStepOperator):
 
 def start_arguments(definition: StepDefinition, conn_id: str) -> dict[str, Any]:
     """What makes the scheduler start the trigger, for a mapped task too."""
-    return {
-        "start_from_trigger": True,
-        "start_trigger_args": StartTriggerArgs(
-            trigger_cls=_TRIGGER,
-            trigger_kwargs={"definition": definition.to_json(), "conn_id": conn_id},
-            next_method="fail",
-        ),
-    }
+    return start_in_triggerer(
+        _TRIGGER, {"definition": definition.to_json(), "conn_id": conn_id}, then="fail"
+    )

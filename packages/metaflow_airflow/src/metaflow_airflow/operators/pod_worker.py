@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowException
-
+from metaflow_airflow.compat.airflow import AirflowException
 from metaflow_airflow.operators.base import MetaflowStepOperator
-from metaflow_airflow.operators.site import this_site
-from metaflow_airflow.pods import reasons
-from metaflow_airflow.pods.names import PodIdentity
-from metaflow_airflow.pods.spec import CONTAINER, manifest
 from metaflow_airflow.wire.exit_codes import MISCONFIGURED, UNAVAILABLE
 from metaflow_airflow.wire.task import StepResult, StepTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from metaflow_airflow.pods import reasons
 
 _GRACE = 60  # seconds that Metaflow's own timeout has before Kubernetes ends the pod
 _START_SECONDS = 600
@@ -41,9 +38,12 @@ class MetaflowPodWorkerOperator(MetaflowStepOperator):
 
     def run_step(self, task: StepTask, context: Context) -> StepResult:
         """Run the pod to its end; its lines go to the task's log."""
-        # Importing it takes seconds: never where a DAG is parsed.
-        from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-        from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
+        # Parsing a DAG file needs none of it.
+        from metaflow_airflow.compat.airflow import configured_pod_operator, map_index_of
+        from metaflow_airflow.operators.site import this_site
+        from metaflow_airflow.pods import reasons
+        from metaflow_airflow.pods.names import PodIdentity
+        from metaflow_airflow.pods.spec import CONTAINER, manifest
 
         pod, ti, step = self.definition.step.pod, context["ti"], self.definition.step
         if pod is None:
@@ -53,7 +53,7 @@ class MetaflowPodWorkerOperator(MetaflowStepOperator):
             dag_id=ti.dag_id,
             dag_run_id=ti.run_id,
             task_id=ti.task_id,
-            map_index=-1 if ti.map_index is None else ti.map_index,
+            map_index=map_index_of(ti),
             try_number=ti.try_number,
             key=str(ti.id),
         )
@@ -68,25 +68,23 @@ class MetaflowPodWorkerOperator(MetaflowStepOperator):
             annotations=identity.annotations,
             deadline=step.timeout + _GRACE if step.timeout else None,
         )
-        self._pod = KubernetesPodOperator(
+        self._pod, last_seen = configured_pod_operator(
+            described,
             task_id=self.task_id,
             name=identity.name,
             namespace=namespace,
             kubernetes_conn_id=self.conn_id,
-            full_pod_spec=PodGenerator.deserialize_model_dict(described),
             base_container_name=CONTAINER,
-            random_name_suffix=False,
             startup_timeout_seconds=_START_SECONDS,
-            do_xcom_push=False,
         )
         problem = ""
         try:
             self._pod.execute(context)
         except AirflowException as error:
             problem = str(error)
-        if self._pod.remote_pod is None:
+        found = last_seen()
+        if found is None:
             return StepResult(ok=False, exit_code=UNAVAILABLE, error=problem)
-        found = self._pod.client.api_client.sanitize_for_serialization(self._pod.remote_pod)
         ending = reasons.ending(found, [], []) or reasons.vanished(found)
         if ending.ok and ending.result is not None:
             return ending.result
