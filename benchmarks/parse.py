@@ -82,8 +82,10 @@ def exported() -> str:
     """The file that the bridge writes for the flow."""
     program = f"""
 import importlib.util
-from metaflow_airflow.graph.read import read_graph
-from metaflow_airflow.plan import Deployment, Parameter, Plan, build_plan
+from metaflow_airflow.graph.read_graph import read_graph
+from metaflow_airflow.plan.assemble import assemble
+from metaflow_airflow.plan.dag import Parameter
+from metaflow_airflow.plan.step import Deployment
 from metaflow_airflow.render import render
 spec = importlib.util.spec_from_file_location("typical", {str(FLOW)!r})
 module = importlib.util.module_from_spec(spec)
@@ -95,10 +97,8 @@ deployment = Deployment(
     owner="ann", production_token="typical-0-abcd",
 )
 month = Parameter("month", ("string",), "2024-01", description="the month to learn from")
-print(render(Plan(
-    dag_id="Typical", flow="Typical", deployment=deployment, blocks=build_plan(graph),
-    parameters=(month,), doc=graph.doc, paused=False, max_workers=100,
-)), end="")
+plan = assemble(graph, deployment, parameters=[month], paused=False, max_workers=100)
+print(render(plan), end="")
 """
     done = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True

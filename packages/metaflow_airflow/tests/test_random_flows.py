@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from metaflow.lint import linter
 from metaflow_airflow.graph.read_graph import read_graph
-from metaflow_airflow.plan import Body, Deployment, Items, Plan, build_plan
+from metaflow_airflow.plan.assemble import assemble
+from metaflow_airflow.plan.dag import Body, Items
+from metaflow_airflow.plan.step import Deployment
 from metaflow_airflow.render import render
 
 from .conftest import load_flow
@@ -50,7 +52,7 @@ def test_graph_plan_and_file_hold_every_step_once_and_in_order(folder, made):
     }
     assert {name: step.depth for name, step in graph.steps.items()} == made.depths
 
-    plan = Plan(dag_id="Random", flow="Random", deployment=DEPLOYMENT, blocks=build_plan(graph))
+    plan = assemble(graph, DEPLOYMENT)
     _check_order(plan, graph)
 
     text = render(plan)

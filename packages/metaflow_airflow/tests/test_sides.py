@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from metaflow_airflow.graph.read_graph import read_graph
-from metaflow_airflow.plan import Deployment, Plan, build_plan
+from metaflow_airflow.plan.assemble import assemble
+from metaflow_airflow.plan.step import Deployment
 from metaflow_airflow.render import render
 
 ROOT = Path(__file__).parents[3]
@@ -54,7 +55,7 @@ def test_airflow_loads_an_exported_dag_without_metaflow(install, flow, tmp_path)
         script="nested.py", code="s3://b/c", code_sha="c", datastore="s3", datastore_root="s3://b"
     )
     path = tmp_path / "dag.py"
-    path.write_text(render(Plan("Nested", "Nested", deployment, build_plan(graph))))
+    path.write_text(render(assemble(graph, deployment)))
 
     program = """
 import importlib.util, runpy, sys

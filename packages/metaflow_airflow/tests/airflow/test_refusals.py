@@ -277,7 +277,7 @@ def test_an_extension_older_than_its_file_says_so(bridge):
     """Airflow's own words for a DAG file that a later version of the bridge exported."""
     folder = Path(bridge.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"])
     text = (folder / f"{bridge.export(FLOWS / 'single.py')}.py").read_text()
-    newer, count = re.subn('exported_by="[^"]+"', 'exported_by="99.0.0"', text)
+    newer, count = re.subn(r"format=\d+", "format=99", text)
     assert count == 1, text
     path = folder / "newer.py"
     path.write_text(newer)
@@ -289,5 +289,5 @@ def test_an_extension_older_than_its_file_says_so(bridge):
     finally:
         path.unlink()
 
-    assert "exported by metaflow-airflow 99.0.0, but" in errors[0]
+    assert "was exported by metaflow-airflow" in errors[0]
     assert "Upgrade metaflow-airflow where Airflow runs" in errors[0]

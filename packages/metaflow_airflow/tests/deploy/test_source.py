@@ -2,17 +2,18 @@ import pytest
 from metaflow_airflow.airflow_api.deployments import read_source
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph.read_graph import read_graph
-from metaflow_airflow.plan import Deployment, Parameter, Plan, build_plan
+from metaflow_airflow.plan.assemble import assemble
+from metaflow_airflow.plan.dag import Parameter
+from metaflow_airflow.plan.step import Deployment
 from metaflow_airflow.render import render
 
 
 def test_a_deployment_is_read_back_from_its_own_file(flow):
     graph = read_graph(flow("branches"))
     text = render(
-        Plan(
-            dag_id="shop.prod.Branches",
-            flow="Branches",
-            deployment=Deployment(
+        assemble(
+            graph,
+            Deployment(
                 script="branches.py",
                 code="s3://bucket/code",
                 code_sha="3f9c",
@@ -22,7 +23,7 @@ def test_a_deployment_is_read_back_from_its_own_file(flow):
                 owner="ann",
                 production_token="mfprj-1",
             ),
-            blocks=build_plan(graph),
+            dag_id="shop.prod.Branches",
             parameters=(
                 Parameter("n", ("integer",), 3, description="how many"),
                 Parameter("when", ("null", "string"), None),

@@ -1,10 +1,16 @@
 from dataclasses import replace
 
 from metaflow_airflow.graph.read_graph import read_graph
-from metaflow_airflow.plan import Body, Deployment, Items, Plan, PlannedStep, build_plan
+from metaflow_airflow.plan.assemble import assemble
+from metaflow_airflow.plan.dag import Body, Items
 from metaflow_airflow.plan.explanation import explain
+from metaflow_airflow.plan.step import Deployment, PlannedStep
 
-DEPLOYMENT = Deployment(script="", code="", code_sha="", datastore="s3", datastore_root="")
+DEPLOYMENT = Deployment(script="flow.py")
+
+
+def blocks_of(graph, **options):
+    return assemble(graph, DEPLOYMENT, **options).blocks
 
 
 def shape(blocks):
@@ -21,7 +27,7 @@ def shape(blocks):
 
 
 def test_three_levels_become_flat_lists(flow):
-    assert shape(build_plan(read_graph(flow("nested")))) == [
+    assert shape(blocks_of(read_graph(flow("nested")))) == [
         "start",
         "region*start",
         "items(region)",
@@ -37,7 +43,7 @@ def test_three_levels_become_flat_lists(flow):
 
 def test_no_group_is_called_like_a_step_or_longer_than_airflow_takes(flow):
     graph = read_graph(flow("odd"))
-    names = {block.name for block in build_plan(graph) if isinstance(block, Body)}
+    names = {block.name for block in blocks_of(graph) if isinstance(block, Body)}
     assert names == {"start_to_flow_items", "params_to_both_"}
 
     long = "s" * 150
@@ -50,11 +56,11 @@ def test_no_group_is_called_like_a_step_or_longer_than_airflow_takes(flow):
         )
         for name, step in graph.steps.items()
     }
-    assert all(len(block.name) <= 200 for block in build_plan(replace(graph, steps=steps)))
+    assert all(len(block.name) <= 200 for block in blocks_of(replace(graph, steps=steps)))
 
 
 def test_what_stands_beside_a_nested_foreach_does_not_wait_in_its_group(flow):
-    blocks = build_plan(read_graph(flow("maybe_fan")))
+    blocks = blocks_of(read_graph(flow("maybe_fan")))
 
     assert shape(blocks) == [
         "start",
@@ -110,7 +116,7 @@ def test_a_branch_around_a_nested_foreach_makes_no_group_depend_on_itself(write_
         """.replace("\n        ", "\n")
     )
 
-    assert shape(build_plan(read_graph(flow))) == [
+    assert shape(blocks_of(read_graph(flow))) == [
         "start",
         "[a b c]*start",
         "items(b)",
@@ -124,7 +130,7 @@ def test_a_branch_around_a_nested_foreach_makes_no_group_depend_on_itself(write_
 def test_blocks_stand_after_what_they_need(flow):
     for name in ("branches", "nested", "switches", "maybe_fan", "single", "names"):
         seen: set[str] = set()
-        for block in build_plan(read_graph(flow(name))):
+        for block in blocks_of(read_graph(flow(name))):
             steps = block.steps if isinstance(block, Body) else [block]
             for step in steps:
                 if isinstance(step, Items):
@@ -136,9 +142,8 @@ def test_blocks_stand_after_what_they_need(flow):
 
 def test_explain_says_who_chooses(flow):
     graph = read_graph(flow("switches"))
-    plan = Plan("d", graph.flow, DEPLOYMENT, build_plan(graph))
 
-    lines = explain(plan).splitlines()
+    lines = explain(assemble(graph, DEPLOYMENT)).splitlines()
 
     assert "  step start, chooses one of fan, deep, end" in lines
     assert "  step merge, after deep, gather, x, if deep chooses it" in lines
@@ -162,7 +167,7 @@ def test_decorators_become_the_tasks_settings(write_flow):
         """.replace("\n        ", "\n")
     )
 
-    start, end = build_plan(read_graph(flow), decorators={"end": ("card",)})
+    start, end = blocks_of(read_graph(flow), attached={"end": ("card",)})
 
     assert isinstance(start, PlannedStep)
     assert isinstance(end, PlannedStep)

@@ -1,7 +1,8 @@
 import pytest
 from metaflow_airflow.errors import NotSupportedError
 from metaflow_airflow.graph.read_graph import read_graph
-from metaflow_airflow.plan import build_plan
+from metaflow_airflow.plan.assemble import assemble
+from metaflow_airflow.plan.step import Deployment
 
 TWO_STEPS = """
 {decorator}
@@ -20,7 +21,7 @@ def test_a_step_decorator_that_cannot_run_is_named_with_its_step(write_flow, dec
     graph = read_graph(write_flow(TWO_STEPS.format(decorator=decorator)))
 
     with pytest.raises(NotSupportedError, match=rf"{decorator} on step \*start\* \(line \d+\)"):
-        build_plan(graph)
+        assemble(graph, Deployment("flow.py"))
 
 
 def test_num_parallel_is_refused(write_flow):
@@ -47,4 +48,4 @@ def end(self):
     )
 
     with pytest.raises(NotSupportedError, match=r"\*start\* .*parallel.*not supported"):
-        build_plan(graph)
+        assemble(graph, Deployment("flow.py"))

@@ -1,6 +1,6 @@
 import pytest
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.plan import Schedule
+from metaflow_airflow.plan.dag import Schedule
 from metaflow_airflow.plan.schedule import read_schedule
 
 

@@ -23,9 +23,7 @@ def explain(obj: Any, as_json: bool) -> None:
     from metaflow_airflow.plan.explanation import explain as explained
 
     with spoken():
-        export = Export(obj)
-        export.read()
-    plan = export.plan()
+        plan = Export(obj).plan()
     text = explained(plan)
     if as_json:
         parts = asdict(plan)

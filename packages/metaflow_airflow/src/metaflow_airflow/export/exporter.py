@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,14 @@ from metaflow_airflow.export import naming, read_flow
 from metaflow_airflow.export import s3_place as s3
 from metaflow_airflow.export.places import Place, place_of
 from metaflow_airflow.graph.read_graph import read_graph
-from metaflow_airflow.plan import Deployment, Plan, PlannedStep, build_plan
-from metaflow_airflow.plan.exit_hooks import read_hooks
-from metaflow_airflow.plan.schedule import read_schedule
-from metaflow_airflow.plan.sensors import read_sensors
+from metaflow_airflow.plan.assemble import assemble
+from metaflow_airflow.plan.dag import Plan
+from metaflow_airflow.plan.step import Deployment, Python
 from metaflow_airflow.render import render
 
 DAGS_FOLDER = "AIRFLOW_DAGS_FOLDER"
 KUBERNETES_CONN_ID = "AIRFLOW_KUBERNETES_CONN_ID"
 _SHARED_DATASTORES = ("s3", "azure", "gs")
-
-
-_NOWHERE = Deployment(script="", code="", code_sha="", datastore="", datastore_root="")
 
 
 def target_of(file: str | None, dag_id: str) -> tuple[Place, str]:
@@ -90,15 +85,15 @@ class Export:
                 f"Datastore *{datastore}* is not seen by Airflow's workers. Export with "
                 f"--datastore={'|'.join(_SHARED_DATASTORES)} (and its METAFLOW_DATASTORE_SYSROOT)."
             )
-        self.read()
-        pods = [step.name for step in self._steps() if step.pod]
+        plan = self.plan()
+        pods = [step.name for step in plan.steps() if step.pod]
         if pods and self.connection:
             raise BridgeError(
                 f"--connection {self.connection}: step *{pods[0]}* runs in a pod, which an Airflow "
                 "connection cannot reach. Give pods their credentials by @kubernetes(secrets=…) "
                 "or a service account."
             )
-        alone = [step for step in self._steps() if step.pod and not step.pod.volumes]
+        alone = [step for step in plan.steps() if step.pod and not step.pod.volumes]
         if alone and self.obj.metadata.TYPE == "local":
             raise BridgeError(
                 f"Step *{alone[0].name}* runs in a pod, which shares no folder with others for "
@@ -117,26 +112,6 @@ class Export:
         if datastore == "s3":
             s3.check(root, "The datastore")
 
-    def read(self) -> None:
-        """Read the flow and refuse what cannot run."""
-        self._graph = read_graph(self.obj.flow)
-        schedule = self._graph.decorator("schedule")
-        self._schedule = read_schedule(schedule.attributes) if schedule else None
-        self._sensors = read_sensors(self._graph)
-        self._hooks = read_hooks(self._graph)
-        self._decorators, attached = read_flow.read_attached(self.obj)
-        pythons = read_flow.read_pythons(self.obj)
-        self._python = pythons.get(self._graph.start)
-        self._blocks = build_plan(
-            self._graph,
-            decorators=attached,
-            pod_secrets=read_flow.read_pod_secrets(),
-            pythons={name: each for name, each in pythons.items() if each != self._python},
-        )
-        self._parameters = tuple(
-            read_flow.read_parameters(self.obj.flow, scheduled=self._schedule is not None)
-        )
-
     def token(self, authorize: str | None, given: str | None, generate: bool) -> str:
         """The production token of the deployment."""
         return naming.resolve_token(
@@ -149,49 +124,61 @@ class Export:
         Returns:
             where the file stands now, and its text.
         """
-        text = render(self.plan(self._deployment(token)))
+        plan = self.plan()
+        package = self._package()
+        deployment = replace(
+            plan.deployment,
+            code=package.package_url(),
+            code_sha=package.package_sha(),
+            code_metadata=package.package_metadata,
+            production_token=token,
+        )
+        text = render(replace(plan, deployment=deployment))
         return place.put(name, text), text
 
-    def plan(self, deployment: Deployment | None = None) -> Plan:
-        """The whole plan; without a deployment it can be explained, not run."""
-        return Plan(
+    def plan(self) -> Plan:
+        """What Airflow will run; its code is not uploaded yet.
+
+        Raises:
+            BridgeError: what Airflow cannot run.
+        """
+        graph = read_graph(self.obj.flow)
+        decorators, attached = read_flow.read_attached(self.obj)
+        pythons = read_flow.read_pythons(self.obj)
+        return assemble(
+            graph,
+            self._deployment(decorators, pythons.get(graph.start)),
             dag_id=self.obj.airflow.dag_id,
-            flow=self.obj.flow.name,
-            deployment=deployment
-            or Deployment(script="", code="", code_sha="", datastore="", datastore_root=""),
-            blocks=self._blocks,
-            parameters=self._parameters,
-            sensors=self._sensors,
-            hooks=self._hooks,
-            schedule=self._schedule,
-            doc=self._graph.doc,
+            parameters=tuple(
+                read_flow.read_parameters(
+                    self.obj.flow, scheduled=graph.decorator("schedule") is not None
+                )
+            ),
+            attached=attached,
+            pythons=pythons,
+            pod_secrets=read_flow.read_pod_secrets(),
             paused=self.paused,
             max_workers=self.max_workers,
             pool=self.pool,
-            pods_on=None if self.pods_on == "triggerer" else self.pods_on,
+            pods_on=self.pods_on,
             timeout=self.timeout,
             kubernetes_conn_id=setting(KUBERNETES_CONN_ID) or None,
         )
 
-    def _deployment(self, token: str) -> Deployment:
+    def _deployment(self, decorators: tuple[str, ...], python: Python | None) -> Deployment:
         from metaflow.util import get_username
 
-        package = self._package()
         return Deployment(
             script=Path(sys.argv[0]).name,
-            code=package.package_url(),
-            code_sha=package.package_sha(),
-            code_metadata=package.package_metadata,
             datastore=self.obj.flow_datastore.TYPE,
             datastore_root=self.obj.flow_datastore.datastore_root,
             options=read_flow.read_options(self.obj),
-            decorators=self._decorators,
+            decorators=decorators,
             tags=self.tags,
             namespace=self.namespace,
             owner=get_username() or "",
-            production_token=token,
             environment=read_flow.read_settings(),
-            python=self._python,
+            python=python,
             connection=self.connection,
         )
 
@@ -208,6 +195,3 @@ class Export:
                 flow_datastore=obj.flow_datastore,
             )
         return obj.package
-
-    def _steps(self) -> Iterator[PlannedStep]:
-        return self.plan().steps()

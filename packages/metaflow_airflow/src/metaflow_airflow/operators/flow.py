@@ -1,257 +1,149 @@
-"""`MetaflowFlow`: the vocabulary of an exported DAG file."""
+"""`MetaflowFlow`: the vocabulary of an exported DAG file. It makes operators of what the file says.
+
+What a DAG contains is decided in `plan/`; nothing is worked out here from the words of others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.sdk import TriggerRule, XComArg
+from airflow.sdk import TriggerRule
 
-from metaflow_airflow import __version__
 from metaflow_airflow.attempt.inputs import Upstream
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.operators.process import MetaflowProcessOperator
 from metaflow_airflow.plan.step import (
-    CODE_METADATA,
+    FORMAT,
     Deployment,
     ExitHooks,
     PlannedStep,
     Pod,
-    Python,
     items_task,
+    trigger_rule,
 )
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
 
-# Metaflow's own timeout fires inside the step; Airflow's is the net below it, for code that does
-# not let Python handle the alarm.
-_TIMEOUT_GRACE = 60
 
-
-@dataclass
-class _Task:
-    """A step that the file has defined: its operator and where it stands."""
-
-    operator: Any
-    depth: int
-    switch: bool = False
-    may_skip: bool = False
-    pod: Pod | None = None
-
-    @property
-    def optional(self) -> bool:
-        """Whether a step after it may find that it was not chosen."""
-        return self.switch or self.may_skip
-
-
-@dataclass
 class MetaflowFlow:
-    """A Metaflow flow inside a DAG: `step` adds a task, `each` a body, `items` a nested list.
+    """A Metaflow flow inside a DAG: `step` adds a task, `each` a body, `items` a list of items.
 
     Args:
         name: the flow's class.
-        script: its file inside the code package.
-        code, code_sha, code_metadata: the code package in the datastore.
-        datastore, datastore_root: where the flow's artifacts live.
-        options: top-level options of the flow's command line.
-        decorators: decorators attached to every step on the command line.
-        tags: tags of its runs. namespace: None for the default one.
-        owner: who deployed it. production_token: its production namespace.
-        environment: variables for all steps; never secrets.
-        python: of its steps; None for the one that they find where they run.
-        connection: the Airflow connection that gives steps their AWS credentials.
         pool: Airflow's pool for the steps.
         kubernetes_conn_id: the Airflow connection to the cluster, for steps as pods.
         pods_on: who waits for the pods: the triggerer, or a worker for each.
-        exported_by: version of the bridge that wrote the file.
+        format: of the file's words. exported_by: version of the bridge that wrote it.
+        deployment: the flow's code, datastore and whatever else the fields of Deployment are.
 
     Raises:
         BridgeError: the file was written by a newer bridge than the one that loads it.
     """
 
-    name: str
-    script: str
-    code: str
-    code_sha: str
-    datastore_root: str
-    datastore: str = "s3"
-    code_metadata: str = CODE_METADATA
-    options: Sequence[str] = ()
-    decorators: Sequence[str] = ()
-    tags: Sequence[str] = ()
-    namespace: str | None = None
-    owner: str = ""
-    production_token: str = ""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    python: Python | None = None
-    connection: str | None = None
-    pool: str | None = None
-    kubernetes_conn_id: str = "kubernetes_default"
-    pods_on: Literal["triggerer", "worker"] = "triggerer"
-    exported_by: str = __version__
-    _tasks: dict[str, _Task] = field(default_factory=dict, init=False, repr=False)
-    _body: tuple[str, XComArg] | None = field(default=None, init=False, repr=False)
+    def __init__(
+        self,
+        name: str,
+        *,
+        pool: str | None = None,
+        kubernetes_conn_id: str = "kubernetes_default",
+        pods_on: Literal["triggerer", "worker"] = "triggerer",
+        format: int = 1,
+        exported_by: str = "",
+        **deployment: Any,
+    ) -> None:
+        if format > FORMAT:
+            from metaflow_airflow import __version__
 
-    def __post_init__(self) -> None:
-        if _version(self.exported_by) > _version(__version__):
             raise BridgeError(
-                f"This DAG of {self.name} was exported by metaflow-airflow {self.exported_by}, "
-                f"but {__version__} is installed here. Upgrade metaflow-airflow where Airflow "
+                f"This DAG of {name} was exported by metaflow-airflow {exported_by}, but the older "
+                f"{__version__} is installed here. Upgrade metaflow-airflow where Airflow "
                 "runs, or export the flow again with the older version."
             )
-        self._deployment = Deployment(
-            script=self.script,
-            code=self.code,
-            code_sha=self.code_sha,
-            code_metadata=self.code_metadata,
-            datastore=self.datastore,
-            datastore_root=self.datastore_root,
-            options=tuple(self.options),
-            decorators=tuple(self.decorators),
-            tags=tuple(self.tags),
-            namespace=self.namespace,
-            owner=self.owner,
-            production_token=self.production_token,
-            environment=dict(self.environment),
-            python=self.python,
-            connection=self.connection,
-        )
+        self.name = name
+        self._pool = pool
+        self._kubernetes_conn_id = kubernetes_conn_id
+        self._pods_on = pods_on
+        self._deployment = Deployment(**_frozen(deployment))
+        self._steps: dict[str, PlannedStep] = {}
+        self._tasks: dict[str, Any] = {}  # operators by task id
+        self._body: tuple[dict[str, Any], Any] | None = None
+
+    def __new__(cls, *_: Any, format: int = 1, **__: Any) -> MetaflowFlow:
+        """The vocabulary of the file's format."""
+        if cls is MetaflowFlow and format == 1:
+            from metaflow_airflow.operators.flow_format_1 import MetaflowFlowFormat1
+
+            return super().__new__(MetaflowFlowFormat1)
+        return super().__new__(cls)
 
     def __str__(self) -> str:
         return self.name
 
-    def step(
-        self,
-        name: str,
-        *,
-        after: str | Sequence[str] = (),
-        each: str | None = None,
-        chooses: Sequence[str] = (),
-        retries: int = 0,
-        user_retries: int | None = None,
-        retry_delay: int = 0,
-        timeout: int | None = None,
-        decorators: Sequence[str] = (),
-        environment: Mapping[str, str] | None = None,
-        pod: Pod | None = None,
-        python: Python | None = None,
-    ) -> BaseOperator:
+    def step(self, name: str, **words: Any) -> BaseOperator:
         """Add a step as a task.
 
         Args:
-            after: the steps whose outcome it takes as input; they stand earlier in the file.
-            each: the foreach step for each of whose items it runs (inside `@flow.each`: known).
-            chooses: the steps of which this one, a switch, picks one.
-            retries: all retries; user_retries: those that run the step's code again (default all).
-            retry_delay, timeout: seconds.
-            decorators: decorators attached on the command line.
-            environment: variables of this step; never secrets.
-            pod: what it runs in; without one it is a process on the worker.
-            python: if it has another one than the flow.
+            words: the fields of PlannedStep. One name in `after` may stand for itself; unsaid,
+                `over` is `each`, `depth` 1 with `each`, `user_retries` is `retries`. Inside
+                `@flow.each`, what that says holds.
         """
-        after = (after,) if isinstance(after, str) else tuple(after)
-        each = self._body[0] if self._body else each
-        depth = self._depth(each)
-        planned = PlannedStep(
-            name=name,
-            after=after,
-            each=each,
-            chooses=tuple(chooses),
-            retries=retries,
-            user_retries=retries if user_retries is None else user_retries,
-            retry_delay=retry_delay,
-            timeout=timeout,
-            decorators=tuple(decorators),
-            environment=dict(environment or {}),
-            pod=pod,
-            python=python,
-        )
-        upstream = tuple(
-            Upstream(step, depth=self._task(step).depth, switch=self._task(step).switch)
-            for step in after
-        )
-        definition = StepDefinition(
-            flow=self.name,
-            deployment=self._deployment,
-            step=planned,
-            upstream=upstream,
-            depth=depth,
-            may_skip=self._may_skip(after),
-            retries=retries,
-        )
+        words = _frozen(words)
+        if self._body:
+            words |= self._body[0]
+        if isinstance(words.get("after"), str):
+            words["after"] = (words["after"],)
+        if words.get("each"):
+            words = {"over": words["each"], "depth": 1} | words
+        words.setdefault("user_retries", words.get("retries", 0))
+        step = PlannedStep(name, **words)
         operator = self._new(
-            definition,
-            items=self._body[1] if self._body else self._list_of(each) if each else None,
+            self._definition(step),
+            items=self._items_of(step),
             task_id=name,
-            retries=retries,
-            retry_delay=timedelta(seconds=retry_delay),
-            trigger_rule=self._trigger_rule(after),
+            retries=step.retries,
+            retry_delay=timedelta(seconds=step.retry_delay),
+            trigger_rule=TriggerRule(step.trigger_rule),
         )
-        for source in after:
+        for source in step.after:
             # A foreach step's items come through its list, which is a dependency already.
-            if source != each:
-                self._task(source).operator >> operator
-        self._tasks[name] = _Task(operator, depth, bool(chooses), self._may_skip(after), pod=pod)
+            if source != step.each:
+                self._task(source) >> operator
+        self._steps[name] = step
+        self._tasks[name] = operator
         return operator  # type: ignore[no-any-return]
 
-    def exit_hooks(
-        self, *, on_success: Sequence[str] = (), on_error: Sequence[str] = ()
-    ) -> BaseOperator:
-        """Add the task that calls the flow's exit hooks, once all steps have ended.
-
-        It runs where the flow's first step runs; a hook that fails does not fail the run.
+    def items(self, foreach: str, *, may_skip: bool = False) -> BaseOperator:
+        """Add the task that makes one list of the items of all tasks of a foreach step.
 
         Args:
-            on_success, on_error: import paths, or names of functions in the flow's file.
+            may_skip: a switch stands before that step.
         """
-        steps = list(self._tasks)  # the first and the last one are those of the flow
-        pod = self._tasks[steps[0]].pod
-        definition = StepDefinition(
-            flow=self.name,
-            deployment=self._deployment,
-            step=PlannedStep(name="exit.hooks", pod=pod),
-            upstream=(Upstream(steps[0], depth=0), Upstream(steps[-1], depth=0)),
-            depth=0,
-            may_skip=True,
-            retries=0,
-            hooks=ExitHooks(tuple(on_success), tuple(on_error)),
-        )
-        from metaflow_airflow.operators.outcome import MetaflowOutcomeOperator
-
-        hooks = self._new(definition, task_id="exit.hooks")
-        outcome = MetaflowOutcomeOperator(task_id="exit.outcome", last=steps[-1])
-        # A step whose input failed counts as ended while others run: after all of them.
-        for task in self._tasks.values():
-            task.operator >> hooks
-        self._tasks[steps[-1]].operator >> outcome
-        # Airflow lets teardowns run when somebody marks the run failed.
-        hooks.as_teardown()
-        outcome.as_teardown(on_failure_fail_dagrun=True)
-        return hooks  # type: ignore[no-any-return]
-
-    def items(self, foreach: str) -> BaseOperator:
-        """Add the task that makes one list of the items of all tasks of a nested foreach step."""
-        source = self._task(foreach)
-        name = items_task(foreach)
-        if name in self._tasks:
-            return self._tasks[name].operator  # type: ignore[no-any-return]
         from metaflow_airflow.operators.items import MetaflowItemsOperator
 
+        name = items_task(foreach)
         operator = MetaflowItemsOperator(
             task_id=name,
             foreach=foreach,
-            trigger_rule=self._trigger_rule((foreach,)),
+            trigger_rule=TriggerRule(trigger_rule(may_skip=may_skip)),
         )
-        source.operator >> operator
-        self._tasks[name] = _Task(operator, depth=0, may_skip=source.may_skip)
+        self._task(foreach) >> operator
+        self._tasks[name] = operator
         return operator
 
-    def each(self, foreach: str) -> Callable[[Callable[[], None]], None]:
-        """Decorate a function whose steps run one after the other for each item of `foreach`."""
+    def each(
+        self, foreach: str, *, over: str | None = None, depth: int = 1
+    ) -> Callable[[Callable[[], None]], None]:
+        """Decorate a function whose steps run one after the other for each item of a foreach step.
+
+        Args:
+            over: the task whose list of items it is, where it is not the foreach step's own.
+            depth: how many foreaches are open there.
+        """
+        over = over or foreach
 
         def add(body: Callable[[], None]) -> None:
             # It brings Airflow's decorators with it, which cost as much as all else in the file.
@@ -259,26 +151,85 @@ class MetaflowFlow:
 
             @task_group(group_id=body.__name__, prefix_group_id=False)
             def group(item: Any) -> None:
-                self._body = (foreach, item)
+                self._body = ({"each": foreach, "over": over, "depth": depth}, item)
                 try:
                     body()
                 finally:
                     self._body = None
 
-            group.expand(item=self._list_of(foreach))
+            group.expand(item=self._task(over).output)
 
         return add
+
+    def exit_hooks(
+        self,
+        *,
+        first: str,
+        last: str,
+        on_success: Sequence[str] = (),
+        on_error: Sequence[str] = (),
+        pod: Pod | None = None,
+    ) -> BaseOperator:
+        """Add the task that calls the flow's exit hooks, once all steps have ended.
+
+        A hook that fails does not fail the run.
+
+        Args:
+            first, last: the flow's first and last step.
+            on_success, on_error: import paths, or names of functions in the flow's file.
+            pod: what it runs in; without one it is a process on the worker.
+        """
+        definition = self._definition(
+            PlannedStep("exit.hooks", after=(first, last), may_skip=True, pod=pod),
+            hooks=ExitHooks(tuple(on_success), tuple(on_error)),
+        )
+        hooks = self._new(definition, task_id="exit.hooks")
+        # A step whose input failed counts as ended while others run: after all of them.
+        for operator in self._tasks.values():
+            operator >> hooks
+        # Airflow lets teardowns run when somebody marks the run failed.
+        hooks.as_teardown()
+        return hooks  # type: ignore[no-any-return]
+
+    def exit_outcome(self, last: str) -> BaseOperator:
+        """Add the task that gives a run with exit hooks the outcome of its last step."""
+        from metaflow_airflow.operators.outcome import MetaflowOutcomeOperator
+
+        outcome = MetaflowOutcomeOperator(task_id="exit.outcome", last=last)
+        self._task(last) >> outcome
+        outcome.as_teardown(on_failure_fail_dagrun=True)
+        return outcome
+
+    def _definition(self, step: PlannedStep, hooks: ExitHooks | None = None) -> StepDefinition:
+        for name in step.after:
+            self._task(name)
+        upstream = [self._steps[name] for name in step.after]
+        return StepDefinition(
+            flow=self.name,
+            deployment=self._deployment,
+            step=step,
+            upstream=tuple(Upstream(s.name, s.depth, switch=bool(s.chooses)) for s in upstream),
+            depth=step.depth,
+            may_skip=step.may_skip,
+            retries=step.retries,
+            hooks=hooks,
+        )
+
+    def _items_of(self, step: PlannedStep) -> Any:
+        if self._body:
+            return self._body[1]
+        return self._task(step.over).output if step.over else None
 
     def _new(self, definition: StepDefinition, *, items: Any = None, **arguments: Any) -> Any:
         """The operator of a step (mapped over the items), of the kind that runs it."""
         step = definition.step
         arguments["definition"] = definition
         operator_class: Any = MetaflowProcessOperator
-        if step.pod and self.pods_on == "worker":
+        if step.pod and self._pods_on == "worker":
             from metaflow_airflow.operators.pod_worker import MetaflowPodWorkerOperator
 
             operator_class = MetaflowPodWorkerOperator
-            arguments["conn_id"] = self.kubernetes_conn_id
+            arguments["conn_id"] = self._kubernetes_conn_id
         elif step.pod:
             from metaflow_airflow.operators.pod_triggerer import (
                 MetaflowPodOperator,
@@ -286,12 +237,11 @@ class MetaflowFlow:
             )
 
             operator_class = MetaflowPodOperator
-            arguments |= start_arguments(definition, self.kubernetes_conn_id)
-        elif step.timeout:
-            # A trigger keeps its own deadline: Airflow's would leave the pod running.
-            arguments["execution_timeout"] = timedelta(seconds=step.timeout + _TIMEOUT_GRACE)
-        if self.pool:
-            arguments["pool"] = self.pool
+            arguments |= start_arguments(definition, self._kubernetes_conn_id)
+        if step.execution_timeout:
+            arguments["execution_timeout"] = timedelta(seconds=step.execution_timeout)
+        if self._pool:
+            arguments["pool"] = self._pool
         if items is None:
             return operator_class(**arguments)
         arguments["map_index_template"] = "{{ task.item['label'] }}"
@@ -299,17 +249,7 @@ class MetaflowFlow:
             return operator_class(item=items, **arguments)
         return operator_class.partial(**arguments).expand(item=items)
 
-    def _list_of(self, foreach: str) -> Any:
-        flattened = items_task(foreach)
-        if self._task(foreach).pod and self.pods_on == "triggerer":
-            # Airflow maps over no list that a trigger returned.
-            self.items(foreach)
-        return self._task(flattened if flattened in self._tasks else foreach).operator.output
-
-    def _depth(self, each: str | None) -> int:
-        return 0 if each is None else self._task(each).depth + 1
-
-    def _task(self, name: str) -> _Task:
+    def _task(self, name: str) -> Any:
         if name not in self._tasks:
             known = ", ".join(self._tasks) or "none yet"
             raise BridgeError(
@@ -318,14 +258,7 @@ class MetaflowFlow:
             )
         return self._tasks[name]
 
-    def _may_skip(self, after: Sequence[str]) -> bool:
-        return any(self._task(name).optional for name in after)
 
-    def _trigger_rule(self, after: Sequence[str]) -> TriggerRule:
-        if self._may_skip(after):
-            return TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
-        return TriggerRule.ALL_SUCCESS
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(".")[:2])
+def _frozen(words: dict[str, Any]) -> dict[str, Any]:
+    """The words of a file as fields: its lists are tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in words.items()}

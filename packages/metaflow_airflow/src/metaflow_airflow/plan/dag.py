@@ -10,6 +10,9 @@ instance; a step at depth d is a task mapped over a flat list of index paths:
               |                      |
               list of [i]            Items(inner): the lists of all inner[i] as one, [i, j] at k
 
+Airflow maps over no list that a trigger returned: a foreach step that the triggerer runs as a pod
+has such an Items task at any depth.
+
 Steps of one depth that follow each other without a barrier between them share a Body: an item goes
 through them at its own pace. A nested foreach is a barrier: what stands before it and what joins it
 are two Bodies over the same list.
@@ -19,9 +22,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
-from metaflow_airflow.plan.step import Deployment, ExitHooks, PlannedStep, items_task
+from metaflow_airflow.plan.step import (
+    Deployment,
+    ExitHooks,
+    PlannedStep,
+    Pod,
+    items_task,
+    trigger_rule,
+)
 
 
 @dataclass(frozen=True)
@@ -39,17 +49,50 @@ class Body:
 
 @dataclass(frozen=True)
 class Items:
-    """A task that flattens the lists of a nested foreach step's tasks into one."""
+    """A task that makes one list of the items of all tasks of a foreach step.
+
+    Args:
+        may_skip: a switch stands before the foreach step.
+    """
 
     foreach: str
+    may_skip: bool = False
 
     @property
     def name(self) -> str:
-        """Its task id; no step's name contains a dot."""
+        """Its task id."""
         return items_task(self.foreach)
 
+    @property
+    def trigger_rule(self) -> str:
+        """When Airflow starts it, in Airflow's word."""
+        return trigger_rule(may_skip=self.may_skip)
 
-Block = PlannedStep | Body | Items
+
+@dataclass(frozen=True)
+class HooksTask:
+    """Calls the exit hooks when all steps have ended, where the flow's first step runs.
+
+    Args:
+        first, last: the flow's first and last step. pod: the first step's.
+    """
+
+    hooks: ExitHooks
+    first: str
+    last: str
+    pod: Pod | None = None
+    name: ClassVar[str] = "exit.hooks"
+
+
+@dataclass(frozen=True)
+class OutcomeTask:
+    """Gives a run with exit hooks the outcome of its last step."""
+
+    last: str
+    name: ClassVar[str] = "exit.outcome"
+
+
+Block = PlannedStep | Body | Items | HooksTask | OutcomeTask
 
 
 @dataclass(frozen=True)
@@ -98,7 +141,7 @@ class Plan:
         max_workers: how many steps of a run may run at once.
         pool: Airflow's pool for the steps. timeout: seconds for a whole run.
         kubernetes_conn_id: the Airflow connection to the cluster; None for Airflow's default one.
-        pods_on: who waits for the pods, where it is not the triggerer.
+        pods_on: who waits for the pods: the triggerer, or a worker for each.
     """
 
     dag_id: str
@@ -107,7 +150,6 @@ class Plan:
     blocks: tuple[Block, ...]
     parameters: tuple[Parameter, ...] = ()
     sensors: tuple[Sensor, ...] = ()
-    hooks: ExitHooks | None = None
     schedule: Schedule | None = None
     doc: str = ""
     paused: bool | None = None
@@ -115,7 +157,7 @@ class Plan:
     pool: str | None = None
     timeout: int | None = None
     kubernetes_conn_id: str | None = None
-    pods_on: str | None = None
+    pods_on: str = "triggerer"
 
     def steps(self) -> Iterator[PlannedStep]:
         """All steps, in the blocks' order."""
@@ -124,3 +166,12 @@ class Plan:
                 yield from block.steps
             elif isinstance(block, PlannedStep):
                 yield block
+
+    def task_ids(self) -> Iterator[str]:
+        """The ids of all tasks of the DAG, as they stand in the file."""
+        for block in self.blocks:
+            yield from (
+                (step.name for step in block.steps) if isinstance(block, Body) else (block.name,)
+            )
+        for sensor in self.sensors:
+            yield sensor.name

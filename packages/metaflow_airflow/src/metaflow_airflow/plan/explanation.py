@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from metaflow_airflow.plan.dag import Body, Items, Plan
+from metaflow_airflow.plan.dag import Block, Body, HooksTask, Items, Plan
 from metaflow_airflow.plan.step import PlannedStep
 
 
@@ -18,23 +18,30 @@ def explain(plan: Plan) -> str:
     for parameter in plan.parameters:
         default = "required" if parameter.required else f"default {parameter.default!r}"
         lines.append(f"  parameter {parameter.name}: {' or '.join(parameter.types)}, {default}")
-    lines.extend(f"  waits for {sensor.name} ({sensor.operator})" for sensor in plan.sensors)
+    lines += [f"  sensor {sensor.name}, waits by {sensor.operator}" for sensor in plan.sensors]
     switches = {step.name: step.chooses for step in plan.steps() if step.chooses}
     for block in plan.blocks:
-        if isinstance(block, Body):
-            lines.append(f"  for each item of {block.each}, at its own pace:")
-            lines.extend(f"    {_line(step, switches, within=True)}" for step in block.steps)
-        elif isinstance(block, Items):
-            lines.append(f"  {block.name}: collects the items of all {block.foreach} tasks")
-        else:
-            lines.append(f"  {_line(block, switches)}")
-    if plan.hooks:
-        for when, names in (("succeeds", plan.hooks.on_success), ("fails", plan.hooks.on_error)):
-            lines += [f"  when the run {when}: calls {name}" for name in names]
+        lines += [f"  {line}" for line in _block(block, switches)]
     return "\n".join(lines) + "\n"
 
 
-def _line(
+def _block(block: Block, switches: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    if isinstance(block, Body):
+        yield f"for each item of {block.each}, at its own pace:"
+        yield from (f"  {_step(step, switches, within=True)}" for step in block.steps)
+    elif isinstance(block, PlannedStep):
+        yield _step(block, switches)
+    elif isinstance(block, Items):
+        yield f"task {block.name}, makes one list of the items of all {block.foreach} tasks"
+    elif isinstance(block, HooksTask):
+        ends = (("succeeded", block.hooks.on_success), ("failed", block.hooks.on_error))
+        calls = [f"calls {', '.join(names)} when the run {end}" for end, names in ends if names]
+        yield ", ".join([f"task {block.name}, after all steps", *calls])
+    else:
+        yield f"task {block.name}, fails the run unless {block.last} succeeded"
+
+
+def _step(
     step: PlannedStep, switches: Mapping[str, tuple[str, ...]], *, within: bool = False
 ) -> str:
     words = [f"step {step.name}"]
@@ -51,4 +58,6 @@ def _line(
         words.append(f"{step.retries} retries")
     if step.timeout:
         words.append(f"at most {step.timeout} s")
+    if step.pod:
+        words.append(f"in a pod of {step.pod.image}")
     return ", ".join(words)

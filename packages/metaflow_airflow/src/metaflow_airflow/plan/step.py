@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+FORMAT = 2
+"""Of a DAG file's words; raised when an older `MetaflowFlow` would read them wrongly."""
+
 # What Metaflow says of the code packages that it makes today; a DAG file names only others.
 CODE_METADATA = '{"version": 0, "archive_format": "tgz", "mfcontent_version": 1}'
 
@@ -69,15 +72,22 @@ class Python:
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """One step of the flow as an Airflow task (mapped over the items of foreach step `each`).
+    """One step of the flow as an Airflow task, whose id is its name.
 
     Args:
         after: the steps whose outcome it takes as input.
+        each: the innermost foreach step open around it, for each of whose items it runs.
+        over: the task whose list of items it is mapped over: `each`, or the one that collects them.
+        depth: how many foreaches are open around it.
         chooses: the steps of which a switch picks one.
+        may_skip: a switch stands before it, so that it may find that it was not chosen.
+        loop: most iterations of a switch that may choose itself; None: it does not.
         retries, retry_delay: Airflow's retries, seconds between them.
         user_retries: how many of the retries run the user's code again (the rest is @catch's).
         timeout: seconds of Metaflow's @timeout.
+        execution_timeout: seconds after which Airflow ends the task; None: whatever runs it does.
         decorators: specs of decorators that the command line attached to this step alone.
+        environment: variables of this step; never secrets.
         pod: what it runs in; None for a process on the worker.
         python: where it has another one than the flow's other steps.
     """
@@ -85,11 +95,16 @@ class PlannedStep:
     name: str
     after: tuple[str, ...] = ()
     each: str | None = None
+    over: str | None = None
+    depth: int = 0
     chooses: tuple[str, ...] = ()
+    may_skip: bool = False
+    loop: int | None = None
     retries: int = 0
     user_retries: int = 0
     retry_delay: int = 0
     timeout: int | None = None
+    execution_timeout: int | None = None
     decorators: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     doc: str = ""
@@ -98,6 +113,11 @@ class PlannedStep:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def trigger_rule(self) -> str:
+        """When Airflow starts it, in Airflow's word."""
+        return trigger_rule(may_skip=self.may_skip)
 
 
 @dataclass(frozen=True)
@@ -118,21 +138,22 @@ class Deployment:
 
     Args:
         script: the flow's file name inside the code package.
-        code, code_sha, code_metadata: the code package in the datastore.
+        code, code_sha, code_metadata: the code package in the datastore; "" until it is there.
         datastore, datastore_root: where artifacts live.
         options: the flow's top-level command line options, besides those of the datastore.
         decorators: specs of decorators that the command line attached to every step (`--with`).
         tags: tags of the run. namespace: None for the default one.
         owner: the user who deployed. production_token: the production namespace's name.
+        environment: variables for all steps; never secrets.
         python: of its steps; None for the one that they find where they run.
         connection: the Airflow connection that gives steps their AWS credentials.
     """
 
     script: str
-    code: str
-    code_sha: str
-    datastore: str
-    datastore_root: str
+    code: str = ""
+    code_sha: str = ""
+    datastore: str = "s3"
+    datastore_root: str = ""
     options: tuple[str, ...] = ()
     code_metadata: str = CODE_METADATA
     decorators: tuple[str, ...] = ()
@@ -151,3 +172,8 @@ class Deployment:
 def items_task(foreach: str) -> str:
     """The task that gives the items of a foreach step as one list; no step's name has a dot."""
     return f"{foreach}.items"
+
+
+def trigger_rule(*, may_skip: bool) -> str:
+    """When a task starts: after a switch, one of those before it must have run, and none failed."""
+    return "none_failed_min_one_success" if may_skip else "all_success"

@@ -8,8 +8,17 @@ from datetime import timedelta
 from typing import Any
 
 from metaflow_airflow import __version__
-from metaflow_airflow.plan import Body, Items, Parameter, Plan, PlannedStep, Pod, Sensor
-from metaflow_airflow.plan.step import CODE_METADATA, ExitHooks, Python
+from metaflow_airflow.plan.dag import (
+    Block,
+    Body,
+    HooksTask,
+    Items,
+    OutcomeTask,
+    Parameter,
+    Plan,
+    Sensor,
+)
+from metaflow_airflow.plan.step import FORMAT, PlannedStep, Pod, Python
 from metaflow_airflow.render.literals import Source, call, literal
 
 _SENSORS = {
@@ -18,6 +27,11 @@ _SENSORS = {
 }
 
 _TAG = 100  # characters
+
+# Fields of a step that its line in the file shows in another form, or not at all.
+_SAID_OTHERWISE = frozenset(
+    {"name", "after", "each", "over", "depth", "user_retries", "doc", "pod", "python"}
+)
 
 
 def render(plan: Plan) -> str:
@@ -37,15 +51,7 @@ def render(plan: Plan) -> str:
         f"with {_dag(plan)} as dag:",
     ]
     for block in plan.blocks:
-        if isinstance(block, Body):
-            lines += _body(block, names)
-        elif isinstance(block, Items):
-            lines.append("    " + call("flow.items", block.foreach))
-        else:
-            first = "start = " if plan.sensors and not block.after else ""
-            lines.append(f"    {first}{_step(block, names, each=block.each, indent=4)}")
-    if plan.hooks:
-        lines.append("    " + _hooks(plan.hooks))
+        lines += _block(block, names, sensed=bool(plan.sensors))
     waits = [f"wait_{number}" for number, _ in enumerate(plan.sensors, 1)]
     for name, sensor in zip(waits, plan.sensors, strict=True):
         lines.append(f"    {name} = {_sensor(sensor)}")
@@ -89,15 +95,19 @@ def _pod_names(plan: Plan) -> dict[str, Pod]:
 
 
 def _pods(plan: Plan) -> list[str]:
-    lines = []
-    for name, pod in _pod_names(plan).items():
-        said = {
-            field.name: value
-            for field in fields(pod)
-            if (value := getattr(pod, field.name)) != _default(field) or field.name == "image"
-        }
-        lines.append(f"{name} = {call('Pod', **said, _tail=len(name) + 3)}")
-    return lines
+    return [
+        f"{name} = {call('Pod', **_said(pod), _tail=len(name) + 3)}"
+        for name, pod in _pod_names(plan).items()
+    ]
+
+
+def _said(words: Any) -> dict[str, Any]:
+    """The fields of a dataclass that are not what they would be unsaid."""
+    return {
+        field.name: value
+        for field in fields(words)
+        if (value := getattr(words, field.name)) != _default(field)
+    }
 
 
 def _default(field: Field[Any]) -> Any:
@@ -117,36 +127,17 @@ def _sensor(sensor: Sensor) -> str:
     return call(sensor.operator, task_id=sensor.name, **arguments, _indent=4, _tail=tail)
 
 
-def _hooks(hooks: ExitHooks) -> str:
-    on_success, on_error = list(hooks.on_success), list(hooks.on_error)
-    return call("flow.exit_hooks", on_success=on_success, on_error=on_error, _indent=4)
-
-
 def _flow(plan: Plan) -> str:
-    deployment = plan.deployment
+    said = {key: value for key, value in _said(plan.deployment).items() if key != "python"}
     return call(
         "MetaflowFlow",
         plan.flow,
-        script=deployment.script,
-        code=deployment.code,
-        code_sha=deployment.code_sha,
-        code_metadata=None
-        if deployment.code_metadata == CODE_METADATA
-        else deployment.code_metadata,
-        datastore=deployment.datastore,
-        datastore_root=deployment.datastore_root,
-        options=list(deployment.options),
-        decorators=list(deployment.decorators),
-        tags=list(deployment.tags),
-        namespace=deployment.namespace,
-        owner=deployment.owner,
-        production_token=deployment.production_token,
-        environment=dict(deployment.environment),
-        python=_python(deployment.python, indent=4),
-        connection=deployment.connection,
+        **said,
+        python=_python(plan.deployment.python, indent=4),
         pool=plan.pool,
         kubernetes_conn_id=plan.kubernetes_conn_id,
-        pods_on=plan.pods_on,
+        pods_on=None if plan.pods_on == "triggerer" else plan.pods_on,
+        format=FORMAT,
         exported_by=__version__,
         _wrap=True,  # what a new export changes is one line in a diff
     )
@@ -188,34 +179,69 @@ def _param(parameter: Parameter) -> str:
     )
 
 
+def _block(block: Block, names: Mapping[str, Pod], *, sensed: bool) -> list[str]:
+    if isinstance(block, Body):
+        return _body(block, names)
+    if isinstance(block, PlannedStep):
+        first = "start = " if sensed and not block.after else ""
+        return [f"    {first}{_step(block, names, _mapped(block), indent=4)}"]
+    if isinstance(block, Items):
+        return ["    " + call("flow.items", block.foreach, may_skip=block.may_skip or None)]
+    if isinstance(block, OutcomeTask):
+        return ["    " + call("flow.exit_outcome", block.last)]
+    return ["    " + _hooks(block, names)]
+
+
+def _hooks(task: HooksTask, names: Mapping[str, Pod]) -> str:
+    return call(
+        "flow.exit_hooks",
+        first=task.first,
+        last=task.last,
+        **_said(task.hooks),
+        pod=_pod(task.pod, names),
+        _indent=4,
+    )
+
+
 def _body(body: Body, names: Mapping[str, Pod]) -> list[str]:
+    mapped = {key: value for key, value in _mapped(body.steps[0]).items() if key != "each"}
     return [
         "",
-        f"    @flow.each({literal(body.each)})",
+        f"    @{call('flow.each', body.each, **mapped, _indent=4)}",
         f"    def {body.name}():",
-        *("        " + _step(step, names, each=None, indent=8) for step in body.steps),
+        *("        " + _step(step, names, {}, indent=8) for step in body.steps),
         "",
     ]
 
 
-def _step(step: PlannedStep, names: Mapping[str, Pod], *, each: str | None, indent: int) -> str:
-    pod = next((Source(name) for name, pod in names.items() if pod == step.pod), None)
+def _mapped(step: PlannedStep) -> dict[str, Any]:
+    """What the file says of the items that a step runs for."""
+    return {
+        "each": step.each,
+        "over": step.over if step.over != step.each else None,
+        "depth": step.depth if step.depth > 1 else None,
+    }
+
+
+def _step(
+    step: PlannedStep, names: Mapping[str, Pod], mapped: Mapping[str, Any], *, indent: int
+) -> str:
+    words = {key: value for key, value in _said(step).items() if key not in _SAID_OTHERWISE}
     return call(
         "flow.step",
         step.name,
         after=step.after[0] if len(step.after) == 1 else list(step.after),
-        each=each,
-        chooses=list(step.chooses),
-        retries=step.retries or None,
+        **mapped,
+        **words,
         user_retries=step.user_retries if step.user_retries != step.retries else None,
-        retry_delay=step.retry_delay or None,
-        timeout=step.timeout,
-        decorators=list(step.decorators),
-        environment=dict(step.environment),
-        pod=pod,
+        pod=_pod(step.pod, names),
         python=_python(step.python, indent=indent + 4),
         _indent=indent,
     )
+
+
+def _pod(pod: Pod | None, names: Mapping[str, Pod]) -> Source | None:
+    return next((Source(name) for name, each in names.items() if each == pod), None)
 
 
 def _python(python: Python | None, *, indent: int) -> Source | None:

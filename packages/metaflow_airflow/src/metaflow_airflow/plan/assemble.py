@@ -1,0 +1,157 @@
+"""The compiler: a flow's graph and its deployment -> the plan of its DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from metaflow_airflow.graph import Graph, Kind, Step
+from metaflow_airflow.plan.blocks import build_blocks
+from metaflow_airflow.plan.dag import Block, HooksTask, OutcomeTask, Parameter, Plan
+from metaflow_airflow.plan.exit_hooks import read_hooks
+from metaflow_airflow.plan.pod import pod_of
+from metaflow_airflow.plan.refuse import refuse
+from metaflow_airflow.plan.schedule import read_schedule
+from metaflow_airflow.plan.secrets import plain_variables
+from metaflow_airflow.plan.sensors import read_sensors
+from metaflow_airflow.plan.step import Deployment, PlannedStep, Pod, Python, items_task
+
+# Metaflow's own timeout fires inside the step; Airflow's is the net below it, for code that does
+# not let Python handle the alarm.
+_TIMEOUT_GRACE = 60  # seconds
+
+
+def assemble(
+    graph: Graph,
+    deployment: Deployment,
+    *,
+    dag_id: str | None = None,
+    parameters: Sequence[Parameter] = (),
+    attached: Mapping[str, Sequence[str]] | None = None,
+    pythons: Mapping[str, Python] | None = None,
+    pod_secrets: Sequence[str] = (),
+    paused: bool | None = None,
+    max_workers: int | None = None,
+    pool: str | None = None,
+    pods_on: str = "triggerer",
+    timeout: int | None = None,
+    kubernetes_conn_id: str | None = None,
+) -> Plan:
+    """Plan the whole DAG of a flow, or refuse it.
+
+    Args:
+        deployment: its code may be missing: such a plan can be explained, not rendered.
+        dag_id: the flow's name unless given.
+        attached: specs of the decorators that the command line attached, by step.
+        pythons: what each step runs with, by step; only those that differ from the deployment's
+            stand in the plan.
+        pod_secrets: names of Kubernetes secrets that the site gives to every pod.
+        paused, max_workers, pool, pods_on, timeout, kubernetes_conn_id: see Plan.
+
+    Raises:
+        BridgeError: what Airflow cannot run, naming step, decorator, reason and way out.
+    """
+    refuse(graph)
+    schedule = graph.decorator("schedule")
+    pods = {step.name: pod_of(step, pod_secrets) for step in graph.steps.values()}
+    collected = tuple(
+        step.name
+        for step in graph.steps.values()
+        if step.kind is Kind.FOREACH
+        and (step.depth or (pods[step.name] and pods_on == "triggerer"))
+    )
+    skippable = _skippable(graph)
+    planned = {
+        step.name: _plan_step(
+            step,
+            deployment,
+            over=_list_of(step, collected),
+            may_skip=step.name in skippable,
+            attached=(attached or {}).get(step.name, ()),
+            pod=pods[step.name],
+            python=(pythons or {}).get(step.name),
+        )
+        for step in graph.steps.values()
+    }
+    return Plan(
+        dag_id=dag_id or graph.flow,
+        flow=graph.flow,
+        deployment=deployment,
+        blocks=(*build_blocks(graph, planned, collected), *_ends(graph, pods)),
+        parameters=tuple(parameters),
+        sensors=read_sensors(graph),
+        schedule=read_schedule(schedule.attributes) if schedule else None,
+        doc=graph.doc,
+        paused=paused,
+        max_workers=max_workers,
+        pool=pool,
+        pods_on=pods_on,
+        timeout=timeout,
+        kubernetes_conn_id=kubernetes_conn_id,
+    )
+
+
+def _plan_step(
+    step: Step,
+    deployment: Deployment,
+    *,
+    over: str | None,
+    may_skip: bool,
+    attached: Sequence[str],
+    pod: Pod | None,
+    python: Python | None,
+) -> PlannedStep:
+    retry = step.decorator("retry")
+    timeout = step.decorator("timeout")
+    seconds = _seconds(timeout.attributes) if timeout else None
+    return PlannedStep(
+        name=step.name,
+        after=step.previous,
+        each=step.scope[-1] if step.scope else None,
+        over=over,
+        depth=step.depth,
+        chooses=step.next if step.kind is Kind.SWITCH else (),
+        may_skip=may_skip,
+        retries=step.user_retries + step.error_retries,
+        user_retries=step.user_retries,
+        retry_delay=int(float(retry.attributes["minutes_between_retries"]) * 60) if retry else 0,
+        timeout=seconds,
+        # A pod has a deadline of its own: Airflow's would leave it running.
+        execution_timeout=seconds + _TIMEOUT_GRACE if seconds and not pod else None,
+        decorators=tuple(spec for spec in attached if spec not in deployment.decorators),
+        environment=plain_variables(step),
+        doc=step.doc,
+        pod=pod,
+        python=None if python == deployment.python else python,
+    )
+
+
+def _list_of(step: Step, collected: Sequence[str]) -> str | None:
+    """The task whose list the step is mapped over."""
+    if not step.scope:
+        return None
+    foreach = step.scope[-1]
+    return items_task(foreach) if foreach in collected else foreach
+
+
+def _skippable(graph: Graph) -> set[str]:
+    """The steps that have a switch somewhere before them."""
+    found: set[str] = set()
+    for step in graph.steps.values():
+        if any(graph[name].kind is Kind.SWITCH or name in found for name in step.previous):
+            found.add(step.name)
+    return found
+
+
+def _ends(graph: Graph, pods: Mapping[str, Pod | None]) -> Iterator[Block]:
+    """The tasks after the last step."""
+    if hooks := read_hooks(graph):
+        yield HooksTask(hooks, first=graph.start, last=graph.end, pod=pods[graph.start])
+        yield OutcomeTask(graph.end)
+
+
+def _seconds(attributes: Mapping[str, object]) -> int:
+    return (
+        int(str(attributes.get("seconds") or 0))
+        + 60 * int(str(attributes.get("minutes") or 0))
+        + 3600 * int(str(attributes.get("hours") or 0))
+    )

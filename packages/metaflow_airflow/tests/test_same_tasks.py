@@ -1,0 +1,67 @@
+"""The plan is the truth: `explain` and the DAG that Airflow parses have the same tasks."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from metaflow_airflow.graph import Decorator
+from metaflow_airflow.graph.read_graph import read_graph
+from metaflow_airflow.plan.assemble import assemble
+from metaflow_airflow.plan.explanation import explain
+
+from .conftest import FLOWS, load_flow
+from .exported import DEPLOYMENT, POD, everywhere, load
+
+OLD = Path(__file__).parent / "files" / "format_1"
+# A flow under a mutator is one only where Metaflow's command line runs it.
+FILES = [path for path in sorted(FLOWS.glob("*.py")) if "(FlowMutator)" not in path.read_text()]
+WAYS = {"processes": {}, "triggerer": {"pods_on": "triggerer"}, "worker": {"pods_on": "worker"}}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_explain_and_the_dag_list_the_same_tasks(path, way, tmp_path):
+    graph = read_graph(load_flow(path))
+    if WAYS[way]:
+        graph = everywhere(graph, POD)
+    plan = assemble(graph, DEPLOYMENT, **WAYS[way])
+
+    dag = load(plan, tmp_path)
+
+    said = re.findall(r"^ +(?:step|task|sensor) ([^\s,]+)", explain(plan), re.MULTILINE)
+    assert sorted(said) == sorted(plan.task_ids()) == sorted(dag.task_ids)
+    dag.check_cycle()
+    rules = {b.name: b.trigger_rule for b in (*plan.steps(), *plan.blocks) if _has_rule(b)}
+    assert {name: dag.get_task(name).trigger_rule for name in rules} == rules
+
+
+def _has_rule(block):
+    return hasattr(block, "trigger_rule")
+
+
+@pytest.mark.parametrize(
+    ("name", "decorators"),
+    [
+        ("maybe_fan", [Decorator("timeout", {"seconds": 90})]),
+        ("nested", [POD]),
+        ("hooked", [POD]),
+        ("switches", []),
+    ],
+)
+def test_a_file_of_the_format_before_makes_the_same_dag(flow, name, decorators, tmp_path):
+    new = load(assemble(everywhere(read_graph(flow(name)), *decorators), DEPLOYMENT), tmp_path)
+    old = runpy.run_path(str(OLD / f"{name}.py"))["dag"]
+
+    assert {t.task_id: _facts(t) for t in old.tasks} == {t.task_id: _facts(t) for t in new.tasks}
+
+
+def _facts(task):
+    arguments = getattr(task, "partial_kwargs", vars(task))
+    return {
+        "class": task.task_type,
+        "after": task.upstream_task_ids,
+        "rule": task.trigger_rule,
+        "mapped": task.is_mapped,
+        **{key: arguments.get(key) for key in ("definition", "execution_timeout", "retry_delay")},
+    }
