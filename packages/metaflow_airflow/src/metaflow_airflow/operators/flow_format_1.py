@@ -1,4 +1,4 @@
-"""DAG files without a `format`, as they were exported until it came: what they leave unsaid is worked out here.
+"""DAG files without a `format`, as they were before it: what they leave unsaid is worked out here.
 
 They name neither depths nor what may be skipped, nor the list of a foreach step that is a pod.
 """
