@@ -8,6 +8,7 @@ import pytest
 from metaflow_airflow.graph import Decorator
 from metaflow_airflow.graph.read_graph import read_graph
 from metaflow_airflow.plan.assemble import assemble
+from metaflow_airflow.plan.dag import Items
 from metaflow_airflow.plan.explanation import explain
 
 from .conftest import FLOWS, load_flow
@@ -16,28 +17,24 @@ from .exported import DEPLOYMENT, POD, everywhere, load
 OLD = Path(__file__).parent / "files" / "format_1"
 # A flow under a mutator is one only where Metaflow's command line runs it.
 FILES = [path for path in sorted(FLOWS.glob("*.py")) if "(FlowMutator)" not in path.read_text()]
-WAYS = {"processes": {}, "triggerer": {"pods_on": "triggerer"}, "worker": {"pods_on": "worker"}}
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("pods_on", ["", "triggerer", "worker"])
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_explain_and_the_dag_list_the_same_tasks(path, way, tmp_path):
+def test_explain_and_the_dag_list_the_same_tasks(path, pods_on, tmp_path):
     graph = read_graph(load_flow(path))
-    if WAYS[way]:
+    if pods_on:
         graph = everywhere(graph, POD)
-    plan = assemble(graph, DEPLOYMENT, **WAYS[way])
+    plan = assemble(graph, DEPLOYMENT, pods_on=pods_on or "triggerer")
 
     dag = load(plan, tmp_path)
 
     said = re.findall(r"^ +(?:step|task|sensor) ([^\s,]+)", explain(plan), re.MULTILINE)
     assert sorted(said) == sorted(plan.task_ids()) == sorted(dag.task_ids)
     dag.check_cycle()
-    rules = {b.name: b.trigger_rule for b in (*plan.steps(), *plan.blocks) if _has_rule(b)}
+    rules = {step.name: step.trigger_rule for step in plan.steps()}
+    rules |= {block.name: block.trigger_rule for block in plan.blocks if isinstance(block, Items)}
     assert {name: dag.get_task(name).trigger_rule for name in rules} == rules
-
-
-def _has_rule(block):
-    return hasattr(block, "trigger_rule")
 
 
 @pytest.mark.parametrize(
