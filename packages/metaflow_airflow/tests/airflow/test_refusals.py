@@ -56,13 +56,17 @@ FOREACH = """
     def end(self):
         pass
 """
-LOOP = """
+CIRCLE = """
     @step
     def start(self):
         self.next(self.work)
 
     @step
     def work(self):
+        self.next(self.judge)
+
+    @step
+    def judge(self):
         self.way = "again"
         self.next({"again": self.work, "done": self.end}, condition="way")
 
@@ -182,7 +186,9 @@ CASES = {
         {},
         flow(decorator="@batch"),
     ),
-    "recursion": Case("create", ("work -> work", "not supported", "foreach"), {}, flow(LOOP)),
+    "a circle of two steps": Case(
+        "create", ("work -> judge -> work", "not supported", "one such step"), {}, flow(CIRCLE)
+    ),
     "a secret for the DAG file": Case(
         "create",
         ("DB_PASSWORD", "*start*", "@secrets", "Airflow connection"),

@@ -42,7 +42,34 @@ def test_custom_names_and_a_single_step(flow):
     assert (single.start, single.end, list(single.steps)) == ("only", "only", ["only"])
 
 
-def test_recursion_is_refused_with_its_circle(write_flow):
+LOOP = """
+@step
+def start(self):
+    self.next(self.work)
+
+@step
+def work(self):
+    self.again = "no"
+    self.next({"yes": self.work, "no": self.end}, condition="again")
+
+@step
+def end(self):
+    pass
+"""
+
+
+def test_a_switch_may_choose_itself(write_flow):
+    graph = read_graph(write_flow(LOOP))
+
+    assert list(graph.steps) == ["start", "work", "end"]
+    assert graph["work"].kind is Kind.SWITCH
+    assert graph["work"].loops
+    assert not graph["start"].loops
+    assert (graph["work"].next, graph["work"].previous) == (("work", "end"), ("start",))
+    assert graph["end"].previous == ("work",)
+
+
+def test_a_longer_circle_is_refused_with_its_steps(write_flow):
     flow = write_flow(
         """
         @step
@@ -51,6 +78,10 @@ def test_recursion_is_refused_with_its_circle(write_flow):
 
         @step
         def work(self):
+            self.next(self.judge)
+
+        @step
+        def judge(self):
             self.again = "no"
             self.next({"yes": self.work, "no": self.end}, condition="again")
 
@@ -60,7 +91,7 @@ def test_recursion_is_refused_with_its_circle(write_flow):
         """.replace("\n        ", "\n")
     )
 
-    with pytest.raises(NotSupportedError, match=r"\*work\* goes back .*work -> work"):
+    with pytest.raises(NotSupportedError, match=r"\*judge\* goes back .*work -> judge -> work"):
         read_graph(flow)
 
 

@@ -150,6 +150,30 @@ def test_explain_says_who_chooses(flow):
     assert "  step work, after fan, for each item of fan" in lines
 
 
+def test_a_step_that_chooses_itself_has_a_bound(write_flow):
+    graph = read_graph(
+        write_flow(
+            """
+@timeout(seconds=10)
+@step
+def start(self):
+    self.again = "no"
+    self.next({"yes": self.start, "no": self.end}, condition="again")
+
+@step
+def end(self):
+    pass
+"""
+        )
+    )
+
+    plan = assemble(graph, DEPLOYMENT, max_iterations=7)
+
+    start, end = plan.steps()
+    assert (start.loop, start.execution_timeout, end.loop) == (7, 130, None)
+    assert "chooses one of start, end, at most 7 times in a row" in explain(plan)
+
+
 def test_decorators_become_the_tasks_settings(write_flow):
     flow = write_flow(
         """

@@ -9,6 +9,7 @@ from typing import Any
 from metaflow._vendor import click
 
 from metaflow_airflow.cli.spoken import at_least, spoken
+from metaflow_airflow.plan.assemble import MAX_ITERATIONS
 
 
 @click.command(
@@ -57,6 +58,14 @@ from metaflow_airflow.cli.spoken import at_least, spoken
     help="How many steps of the DAG may run at once.",
 )
 @click.option(
+    "--max-iterations",
+    type=int,
+    callback=at_least(1),
+    default=MAX_ITERATIONS,
+    show_default=True,
+    help="How many times in a row a step may choose itself by its condition before it fails.",
+)
+@click.option(
     "--workflow-timeout",
     type=int,
     callback=at_least(1),
@@ -101,6 +110,7 @@ def create(
     paused: bool,
     user_namespace: str | None,
     max_workers: int,
+    max_iterations: int,
     workflow_timeout: int | None,
     worker_pool: str | None,
     connection: str | None,
@@ -119,6 +129,7 @@ def create(
         tags=tags,
         namespace=user_namespace,
         max_workers=max_workers,
+        max_iterations=max_iterations,
         timeout=workflow_timeout,
         pool=worker_pool,
         connection=connection,

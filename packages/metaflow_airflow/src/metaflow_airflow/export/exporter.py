@@ -13,7 +13,7 @@ from metaflow_airflow.export import naming, read_flow
 from metaflow_airflow.export import s3_place as s3
 from metaflow_airflow.export.places import Place, place_of
 from metaflow_airflow.graph.read_graph import read_graph
-from metaflow_airflow.plan.assemble import assemble
+from metaflow_airflow.plan.assemble import MAX_ITERATIONS, assemble
 from metaflow_airflow.plan.dag import Plan
 from metaflow_airflow.plan.step import Deployment, Python
 from metaflow_airflow.render import render
@@ -68,6 +68,7 @@ class Export:
     pods_on: str = "triggerer"
     connection: str | None = None
     paused: bool | None = None
+    max_iterations: int = MAX_ITERATIONS
 
     def check(self) -> None:
         """Refuse what cannot run, before anything is uploaded.
@@ -162,6 +163,7 @@ class Export:
             pool=self.pool,
             pods_on=self.pods_on,
             timeout=self.timeout,
+            max_iterations=self.max_iterations,
             kubernetes_conn_id=setting(KUBERNETES_CONN_ID) or None,
         )
 

@@ -39,7 +39,7 @@ class Decorator:
 
 @dataclass(frozen=True)
 class Step:
-    """One step.
+    """One step. A switch whose `next` has its own name loops; `previous` leaves that edge out.
 
     `joins` names the split or foreach step that this step joins, `scope` the foreach steps open
     around it. `user_retries` count attempts of the user's code, `error_retries` those that only
@@ -63,6 +63,11 @@ class Step:
     def depth(self) -> int:
         """How many foreaches are open around the step."""
         return len(self.scope)
+
+    @property
+    def loops(self) -> bool:
+        """Whether the step, a switch, may choose itself."""
+        return self.name in self.next
 
     def decorator(self, name: str) -> Decorator | None:
         """The step's first decorator of that name."""

@@ -23,14 +23,16 @@ def read_graph(flow: Any) -> Graph:
         flow: a `metaflow.FlowSpec` instance whose decorators are initialised.
 
     Raises:
-        NotSupportedError: for a flow that goes back to an earlier step.
+        NotSupportedError: for a flow that goes back to an earlier step, unless it is a switch that
+            chooses itself.
     """
     source = flow._graph
     order = _topological(source)
     previous: dict[str, list[str]] = {name: [] for name in order}
     for name in order:
         for following in dict.fromkeys(source[name].out_funcs):
-            previous[following].append(name)
+            if following != name:
+                previous[following].append(name)
     steps = {}
     for name in order:
         node = source[name]
@@ -85,14 +87,16 @@ def _topological(source: Any) -> list[str]:
         if name in path:
             circle = " -> ".join([*path[path.index(name) :], name])
             raise NotSupportedError(
-                f"Step *{path[-1]}* goes back to step *{name}* ({circle}). Recursion is not "
-                "supported: an Airflow 3.3 DAG cannot go back. Loop inside the step, or use a "
-                "foreach over the rounds."
+                f"Step *{path[-1]}* goes back to step *{name}* ({circle}), which is not supported: "
+                "only a step that chooses itself by a condition may. Put the rounds into one such "
+                "step."
             )
         if name in done:
             return
-        for following in reversed(source[name].out_funcs):
-            visit(following, [*path, name])
+        node = source[name]
+        for following in reversed(node.out_funcs):
+            if not (following == name and _KINDS.get(node.type) is Kind.SWITCH):
+                visit(following, [*path, name])
         done.add(name)
         order.append(name)
 

@@ -19,6 +19,9 @@ from metaflow_airflow.plan.step import Deployment, PlannedStep, Pod, Python, ite
 # not let Python handle the alarm.
 _TIMEOUT_GRACE = 60  # seconds
 
+MAX_ITERATIONS = 1000
+"""Of a step that chooses itself, unless `create` is told otherwise."""
+
 
 def assemble(
     graph: Graph,
@@ -35,6 +38,7 @@ def assemble(
     pods_on: str = "triggerer",
     timeout: int | None = None,
     kubernetes_conn_id: str | None = None,
+    max_iterations: int = MAX_ITERATIONS,
 ) -> Plan:
     """Plan the whole DAG of a flow, or refuse it.
 
@@ -46,6 +50,7 @@ def assemble(
             stand in the plan.
         pod_secrets: names of Kubernetes secrets that the site gives to every pod.
         paused, max_workers, pool, pods_on, timeout, kubernetes_conn_id: see Plan.
+        max_iterations: of a switch that may choose itself.
 
     Raises:
         BridgeError: what Airflow cannot run, naming step, decorator, reason and way out.
@@ -66,6 +71,7 @@ def assemble(
             deployment,
             over=_list_of(step, collected),
             may_skip=step.name in skippable,
+            loop=max_iterations if step.loops else None,
             attached=(attached or {}).get(step.name, ()),
             pod=pods[step.name],
             python=(pythons or {}).get(step.name),
@@ -96,6 +102,7 @@ def _plan_step(
     *,
     over: str | None,
     may_skip: bool,
+    loop: int | None,
     attached: Sequence[str],
     pod: Pod | None,
     python: Python | None,
@@ -111,12 +118,13 @@ def _plan_step(
         depth=step.depth,
         chooses=step.next if step.kind is Kind.SWITCH else (),
         may_skip=may_skip,
+        loop=loop,
         retries=step.user_retries + step.error_retries,
         user_retries=step.user_retries,
         retry_delay=int(float(retry.attributes["minutes_between_retries"]) * 60) if retry else 0,
         timeout=seconds,
         # A pod has a deadline of its own: Airflow's would leave it running.
-        execution_timeout=seconds + _TIMEOUT_GRACE if seconds and not pod else None,
+        execution_timeout=seconds * (loop or 1) + _TIMEOUT_GRACE if seconds and not pod else None,
         decorators=tuple(spec for spec in attached if spec not in deployment.decorators),
         environment=plain_variables(step),
         doc=step.doc,

@@ -51,6 +51,8 @@ def _step(
         words.append(f"for each item of {step.each}")
     if step.chooses:
         words.append(f"chooses one of {', '.join(step.chooses)}")
+    if step.loop:
+        words.append(f"at most {step.loop} times in a row")
     choosers = [name for name in step.after if step.name in switches.get(name, ())]
     if choosers:
         words.append(f"if {' or '.join(choosers)} chooses it")
