@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from embedded.airflow import AirflowParent, AirflowServer, airflow_servers
-from embedded.base import Server
+from embedded.servers.airflow import AirflowServer, airflow_servers
+from embedded.servers.airflow_parent import AirflowParent
+from embedded.servers.base import Server
 from embedded.environment import base_environment, process_environment, server_environment
-from embedded.postgres import Postgres
-from embedded.s3 import S3
+from embedded.servers.postgres import Postgres
+from embedded.servers.seaweedfs import SeaweedFS
 from embedded.state import State
 
 
@@ -18,7 +19,7 @@ class Fleet:
     """The servers, by kind."""
 
     postgres: Postgres
-    s3: S3
+    s3: SeaweedFS
     parent: AirflowParent
     airflow: list[AirflowServer]
 
@@ -46,7 +47,7 @@ def build(state: State) -> Fleet:
         data=state.folder("postgres"), port=ports["postgres"], log=state.log("postgres"), env=env,
         **credentials["postgres"],
     )  # fmt: skip
-    s3 = S3(
+    s3 = SeaweedFS(
         data=state.folder("s3"),
         ports={name: port for name, port in ports.items() if name.startswith("s3")},
         log=state.log("s3"), credentials=credentials["s3"], env=env,

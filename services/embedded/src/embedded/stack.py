@@ -10,13 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from embedded import flows_env, processes
-from embedded.environment import (
-    base_environment,
-    data_engineering_dags,
-    deployer_environment,
-    stack_environment,
-)
+from embedded import flows_env, processes, status
+from embedded.environment import base_environment, deployer_environment, stack_environment
 from embedded.ports import HOST
 from embedded.start import DOWN_WAIT, POLL, SUPERVISOR, Report, Start
 from embedded.state import Json, State
@@ -42,25 +37,15 @@ class Stack:
     @property
     def is_running(self) -> bool:
         """Whether a supervisor owns this stack."""
-        return self.state.is_locked("supervisor")
+        return status.is_running(self.state)
 
     def status(self) -> Json:
         """Return stack.json, corrected where its supervisor is gone: phase, servers, ports."""
-        content = self.state.read() or {"phase": "stopped", "servers": {}, "ports": {}}
-        if not self.is_running and content["phase"] not in ("stopped", "failed"):
-            content["phase"] = "gone"
-            for info in content["servers"].values():
-                info.update(state="unknown")
-        return content
+        return status.status(self.state)
 
-    def is_whole(self) -> bool:
-        """Whether every server runs; the supervisor may not have noticed a kill yet."""
-        status = self.status()
-        pids = [info["pid"] for info in status["servers"].values()]
-        # One that has just crashed has no pid any more, a moment before the phase says so.
-        return status["phase"] == "ready" and all(
-            pid is not None and processes.is_alive(pid) for pid in pids
-        )
+    def failures(self) -> list[tuple[str, str]]:
+        """Return (name, report with the end of its log) of each server that died."""
+        return status.failures(self.state)
 
     @property
     def airflow_url(self) -> str:
@@ -78,51 +63,10 @@ class Stack:
         """Where exported flows go."""
         return self.state.folder("dags")
 
-    def flow_dag(self, name: str) -> str:
-        """Where an exported flow's file of that name goes."""
-        return str(self.dags_folder / name)
-
-    @property
-    def data_dag(self) -> str:
-        """Where the data engineering team's DAG file is."""
-        return str(data_engineering_dags() / "data_engineering_dag.py")
-
-    def changed(self, file: str) -> float | None:
-        """When a DAG file was written last; None when there is none."""
-        path = Path(file)
-        return path.stat().st_mtime if path.exists() else None
-
-    export_options: tuple[str, ...] = ()
-
-    @property
-    def export_stamp(self) -> Path:
-        """The file that tells which code was exported last."""
-        return self.dags_folder / ".exported.json"
-
-    @property
-    def flows_folder(self) -> Path:
-        """Where the flow files are."""
-        return self.workspace / "packages" / "ml_flows" / "src" / "ml_flows"
-
-    @property
-    def flows_python(self) -> Path:
-        """The Python that runs flow commands and steps."""
-        return self.state.flows_python
-
     @property
     def logs_folder(self) -> Path:
         """Where the logs of the stack's servers and of the pipeline are."""
         return self.state.folder("logs")
-
-    @property
-    def place(self) -> Path:
-        """The state directory."""
-        return self.state.root
-
-    @property
-    def keeps(self) -> str:
-        """Where keys, logs and data are, in words."""
-        return f"keys, logs and data are in {self.state.root}"
 
     def environment(self) -> dict[str, str]:
         """Return the whole environment for a flow command against this stack."""
@@ -132,23 +76,6 @@ class Stack:
     def step_environment(self) -> dict[str, str]:
         """Return what the stack adds to the environment of a flow step (no login)."""
         return stack_environment(self.state, self.state.read()["ports"], self.state.credentials())
-
-    def failures(self) -> list[tuple[str, str]]:
-        """Return (name, report with the end of its log) of each server that died."""
-        status = self.status()
-        if status["phase"] == "gone":
-            return [("supervisor", self.supervisor_report())]
-        return [
-            (name, info["report"])
-            for name, info in status["servers"].items()
-            if info["state"] == "crashed"
-        ]
-
-    def supervisor_report(self) -> str:
-        """Say that the supervisor is gone, with the end of its log."""
-        log = self.state.log("supervisor")
-        end = "\n".join(processes.log_end(log))
-        return f"the stack's supervisor is gone. The end of {log}:\n{end}"
 
     # -- up and down
 
@@ -173,7 +100,7 @@ class Stack:
         if self.state.is_locked("up"):
             self._report("stack", "another command is at work on it: waiting")
         with self.state.lock("up", wait=_UP_WAIT):
-            start = Start(self, self._told, self._report)
+            start = Start(self.state, self.workspace, self._told, self._report)
             try:
                 start.begin(fixed_ports)
                 yield start
@@ -203,10 +130,6 @@ class Stack:
                 info.update(state="stopped", pid=None)
             self.state.write(content)
         return bool(found)
-
-    def revive(self) -> None:
-        """Start servers that died; StackError when they do not come back."""
-        self.up()
 
     @staticmethod
     def _is_supervisor(process: psutil.Process) -> bool:

@@ -8,17 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from embedded import flows_env, processes
 from embedded.checks import check_space
 from embedded.environment import base_environment, process_environment
 from embedded.errors import StackError
 from embedded.ports import assign
-from embedded.state import Json
-
-if TYPE_CHECKING:
-    from embedded.stack import Stack
+from embedded.state import Json, State
+from embedded.status import failures, is_running, is_whole, status, supervisor_report
 
 FLOWS_ENV = "flows-env"
 SUPERVISOR = "embedded.supervisor"  # not imported: it brings the servers' libraries with it
@@ -33,12 +31,15 @@ class Start:
     """One command's start of a stack, whose lock it holds.
 
     Args:
+        workspace: the checkout whose flows get an environment.
         told: the states that `report(name, text)` has heard of, by server; updated.
     """
 
-    def __init__(self, stack: Stack, told: dict[str, str], report: Report) -> None:
-        self._stack = stack
-        self._state = stack.state
+    def __init__(
+        self, state: State, workspace: Path, told: dict[str, str], report: Report
+    ) -> None:
+        self._state = state
+        self._workspace = workspace
         self._told = told
         self._report = report
         self._sync: subprocess.Popen[bytes] | None = None
@@ -52,7 +53,7 @@ class Start:
         self.fresh = not self._join()
         if not self.fresh:
             self._check_ports(fixed_ports)
-        self.begun = self.fresh or not self._stack.is_whole()
+        self.begun = self.fresh or not is_whole(self._state)
         if self.fresh:
             self._start_supervisor(fixed_ports)
         elif self.begun:
@@ -65,8 +66,8 @@ class Start:
         """Wait until these servers (or FLOWS_ENV) are ready; StackError when they will not be."""
         servers = [name for name in names if name != FLOWS_ENV]
         while True:
-            status = self._look()
-            if all(status["servers"].get(n, {}).get("state") == "ready" for n in servers) and (
+            found = self._look()
+            if all(found["servers"].get(n, {}).get("state") == "ready" for n in servers) and (
                 FLOWS_ENV not in names or self._sync is None
             ):
                 return
@@ -86,7 +87,7 @@ class Start:
     def _join(self) -> bool:
         """Say whether a supervisor runs that this command can use; wait for one that is ending."""
         deadline = time.monotonic() + DOWN_WAIT
-        while self._stack.is_running:
+        while is_running(self._state):
             if self._state.read().get("phase") not in ("stopping", "stopped", "failed"):
                 return True
             if time.monotonic() > deadline:
@@ -130,7 +131,7 @@ class Start:
         while self._state.read()["supervisor"] is None:
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"the supervisor did not start.\n{self._stack.supervisor_report()}"
+                    f"the supervisor did not start.\n{supervisor_report(self._state)}"
                 )
             time.sleep(POLL)
 
@@ -138,39 +139,39 @@ class Start:
         """Tell the supervisor to start what is missing, and wait until it has heard."""
         content = self._state.read()
         os.kill(content["supervisor"]["pid"], signal.SIGUSR1)
-        while self._stack.is_running and self._state.read()["round"] == content["round"]:
+        while is_running(self._state) and self._state.read()["round"] == content["round"]:
             time.sleep(POLL)
 
     def _look(self) -> Json:
         """Return the status, reporting what changed; StackError when the start has failed."""
         self._check_sync()
-        status = self._stack.status()
-        for name, info in status["servers"].items():
+        found = status(self._state)
+        for name, info in found["servers"].items():
             if self._told.get(name) != info["state"]:
                 self._told[name] = info["state"]
                 if info["state"] == "ready":
                     self._report(name, f"ready after {info['seconds']} s")
                 elif info["state"] == "crashed":
                     self._report(name, f"crashed: {info['exit']}")
-        if status["phase"] == "gone":
-            raise StackError(self._stack.supervisor_report())
-        if status["phase"] in ("degraded", "stopping", "stopped", "failed"):
-            reports = [report for _, report in self._stack.failures()]
+        if found["phase"] == "gone":
+            raise StackError(supervisor_report(self._state))
+        if found["phase"] in ("degraded", "stopping", "stopped", "failed"):
+            reports = [report for _, report in failures(self._state)]
             raise StackError(
-                status["error"] or "\n".join(reports) or "the stack was stopped meanwhile"
+                found["error"] or "\n".join(reports) or "the stack was stopped meanwhile"
             )
-        return status
+        return found
 
     def _start_sync(self) -> None:
         if not self._has_flows_env():
             env = base_environment(self._state)
-            self._sync = flows_env.start_sync(self._state, self._stack.workspace, env)
+            self._sync = flows_env.start_sync(self._state, self._workspace, env)
 
     def _check_sync(self) -> None:
         if self._sync is not None and self._sync.poll() is not None:
             returncode, self._sync = self._sync.returncode, None
-            flows_env.finish_sync(self._state, self._stack.workspace, returncode)
+            flows_env.finish_sync(self._state, self._workspace, returncode)
             self._report(FLOWS_ENV, "ready")
 
     def _has_flows_env(self) -> bool:
-        return flows_env.is_current(self._state, self._stack.workspace)
+        return flows_env.is_current(self._state, self._workspace)

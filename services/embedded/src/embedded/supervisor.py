@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from embedded import processes
-from embedded.airflow import PARENT, AirflowServer
-from embedded.airflow_parent import DATABASE
-from embedded.base import Server
+from embedded.servers.airflow import AirflowServer
+from embedded.servers.airflow_parent import PARENT
+from embedded.servers.forkserver import DATABASE
+from embedded.servers.base import Server
 from embedded.errors import NotReadyError, StackError
 from embedded.fleet import build
 from embedded.state import Json, State

@@ -25,6 +25,10 @@ class AirflowError(BridgeError):
     """Airflow refused a request, or could not be reached."""
 
 
+class UnreachableError(AirflowError):
+    """No useful answer: Airflow or its database is gone, starting or too busy; ask again."""
+
+
 class NotFoundError(AirflowError):
     """Airflow knows no such thing."""
 
@@ -80,9 +84,13 @@ class AirflowClient:
         """Why Airflow could not load files of that name."""
         return [
             str(error["stack_trace"])
-            for error in self._pages("importErrors", "import_errors", {})
+            for error in self.all_import_errors()
             if str(error["filename"]).endswith(file_name)
         ]
+
+    def all_import_errors(self) -> Iterator[dict[str, Any]]:
+        """Each has filename, bundle_name, stack_trace, timestamp."""
+        return self._pages("importErrors", "import_errors", {})
 
     def set_paused(self, dag_id: str, paused: bool) -> None:
         """Pause or unpause a DAG."""
@@ -134,6 +142,35 @@ class AirflowClient:
         path = f"dags/{_path(dag_id)}/dagRuns/{_path(run_id)}/taskInstances"
         return self._pages(path, "task_instances", {})
 
+    def tasks_of_runs(self, runs: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """The task instances of some runs (DAG ids, and a run of each), in one request a page."""
+        asked = {"dag_ids": list(runs), "dag_run_ids": sorted(set(runs.values()))}
+        offset = 0
+        while True:
+            page = {"page_limit": _PAGE, "page_offset": offset, "order_by": "id"}
+            answer = self._json("POST", "dags/~/dagRuns/~/taskInstances/list", json=asked | page)
+            yield from (found := answer["task_instances"])
+            offset += len(found)
+            if len(found) < _PAGE:
+                return
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+        """A value that a task left, or None when it left none."""
+        task = f"dags/{_path(dag_id)}/dagRuns/{_path(run_id)}/taskInstances/{_path(task_id)}"
+        try:
+            return self._get(f"{task}/xcomEntries/{_path(key)}")["value"]
+        except NotFoundError:
+            return None
+
+    def log(self, task: Mapping[str, Any]) -> list[Any]:
+        """The log of a task instance's last try: entries with event, level, logger, or lines."""
+        run = f"dags/{_path(task['dag_id'])}/dagRuns/{_path(task['dag_run_id'])}"
+        path = f"{run}/taskInstances/{_path(task['task_id'])}/logs/{max(task['try_number'], 1)}"
+        query = {"map_index": task["map_index"], "full_content": True}
+        answer = self._json("GET", path, params=query, headers={"Accept": "application/json"})
+        entries: list[Any] = answer["content"]
+        return entries
+
     def _pages(self, path: str, key: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         offset = 0
         while True:
@@ -161,7 +198,9 @@ class AirflowClient:
             return response
         if response.status_code == requests.codes.not_found:
             raise NotFoundError(self._missing(path, response))
-        raise AirflowError(
+        # 5xx: its database restarts, or a proxy before it finds nobody.
+        gone = response.status_code >= requests.codes.server_error
+        raise (UnreachableError if gone else AirflowError)(
             f"Airflow at {self.url} answered {response.status_code}: {_detail(response)}"
         )
 
@@ -198,7 +237,7 @@ class AirflowClient:
         try:
             return self._session.request(method, self.url + path, timeout=_TIMEOUT, **arguments)
         except requests.RequestException as error:
-            raise AirflowError(
+            raise UnreachableError(
                 f"Airflow at {self.url} cannot be reached ({type(error).__name__}). Is it up, and "
                 f"is METAFLOW_{URL} right?"
             ) from error

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from embedded.pipeline import Outcome
+from pipeline.outcome import Outcome
 
 Json = dict[str, Any]
 # In the order in which the data team's contract asks them.

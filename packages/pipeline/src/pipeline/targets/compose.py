@@ -6,18 +6,20 @@ import math
 import os
 import runpy
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
 from botocore.exceptions import ClientError
-
-from embedded import bundle, flows_env, processes, s3
+from embedded import flows_env, processes
 from embedded.environment import REGION, base_environment, metaflow_user
 from embedded.errors import StackError
-from embedded.export import EXPORT_SECONDS, Export
-from embedded.state import State
+
+from pipeline import s3
+from pipeline.export import EXPORT_SECONDS, Export
+from pipeline.targets import bundle
+from pipeline.targets.base import Target
 
 _WAIT = 600
 _FLOWS, _DATA = "s3://dags/flows", "s3://dags/data_engineering"
@@ -27,22 +29,16 @@ NAMESPACE = "flows"
 # k3s' own `ctr` knows its socket and the kubelet's namespace.
 _IMPORT = ("ctr", "images", "import", "-")
 
-Report = Callable[[str, str], None]
 
+class ComposeTarget(Target):
+    """The containers of one checkout.
 
-class ComposeTarget:
-    """The containers of one checkout; `report(name, text)` hears what happens to them.
-
-    `docker compose` reads its own environment, so COMPOSE_FILE and .env choose what runs. `state`
-    keeps the flows' environment and logs of commands on this machine.
+    `docker compose` reads its own environment, so COMPOSE_FILE and .env choose what runs.
     """
 
-    def __init__(self, state: State, report: Report) -> None:
-        self.state = state
-        self._report = report
-        self._root = flows_env.workspace()
+    name = "compose"
 
-    # -- up and down
+    # -- the servers
 
     @property
     def is_running(self) -> bool:
@@ -66,7 +62,7 @@ class ComposeTarget:
                 processes.end(processes.tree(sync.pid))
             raise
         if sync is not None:
-            flows_env.finish_sync(self.state, self._root, sync.wait())
+            flows_env.finish_sync(self.state, self.root, sync.wait())
         if self._profile == "k3s":
             self._load_pod_image()
         self._deploy()
@@ -141,22 +137,11 @@ class ComposeTarget:
         """The file that tells which code was exported last."""
         return self.state.root / "compose-exported.json"
 
-    @property
-    def flows_folder(self) -> Path:
-        """Where the flow files are."""
-        return self._root / "packages" / "ml_flows" / "src" / "ml_flows"
-
-    @property
-    def flows_python(self) -> Path:
-        """The Python that runs flow commands on this machine."""
-        return self.state.flows_python
-
-    @property
-    def logs_folder(self) -> Path:
-        """Where logs of commands on this machine are; the servers': `docker compose logs`."""
-        return self.state.folder("logs")
-
     place = "containers"
+
+    def up_command(self, stack: str) -> str:
+        """Return Docker's own command."""
+        return "docker compose up --wait"
 
     @property
     def keeps(self) -> str:
@@ -176,13 +161,7 @@ class ComposeTarget:
             "METAFLOW_KUBERNETES_CPU": "0.5",
             "METAFLOW_KUBERNETES_MEMORY": "1024",
         }
-        return base_environment(self.state) | {
-            "AWS_ACCESS_KEY_ID": self._settings["ML_FLOWS_S3_KEY"],
-            "AWS_SECRET_ACCESS_KEY": self._settings["ML_FLOWS_S3_SECRET"],
-            "AWS_DEFAULT_REGION": REGION,
-            # Not METAFLOW_S3_ENDPOINT_URL: that would go into the DAG file, and steps reach S3
-            # at another address.
-            "AWS_ENDPOINT_URL": self.s3_url,
+        return base_environment(self.state) | self._s3_environment("ML_FLOWS") | {
             "AWS_ALLOW_HTTP": "true",
             "AWS_EC2_METADATA_DISABLED": "true",
             "METAFLOW_DEFAULT_DATASTORE": "s3",
@@ -234,7 +213,7 @@ class ComposeTarget:
 
     @property
     def _data_package(self) -> Path:
-        return self._root / "packages" / "data_engineering" / "src" / "data_engineering"
+        return self.root / "packages" / "data_engineering" / "src" / "data_engineering"
 
     @property
     def _project(self) -> str:
@@ -250,12 +229,12 @@ class ComposeTarget:
 
     @cached_property
     def _env_tool(self) -> Mapping[str, Any]:
-        return runpy.run_path(str(self._root / "services" / "env.py"))
+        return runpy.run_path(str(self.root / "services" / "env.py"))
 
     @property
     def _env_file(self) -> Path:
         """Compose's own variable for another file than .env."""
-        return Path(os.environ.get("COMPOSE_ENV_FILES", self._root / ".env"))
+        return Path(os.environ.get("COMPOSE_ENV_FILES", self.root / ".env"))
 
     @cached_property
     def _settings(self) -> dict[str, str]:
@@ -273,14 +252,22 @@ class ComposeTarget:
             self._report("secrets", f"drawn into {self._env_file}")
 
     def _s3(self, user: str) -> Any:
-        return s3.client(
-            self.s3_url, self._settings[f"{user}_S3_KEY"], self._settings[f"{user}_S3_SECRET"]
-        )
+        return s3.client(self._s3_environment(user))
+
+    def _s3_environment(self, user: str) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": self._settings[f"{user}_S3_KEY"],
+            "AWS_SECRET_ACCESS_KEY": self._settings[f"{user}_S3_SECRET"],
+            "AWS_DEFAULT_REGION": REGION,
+            # Not METAFLOW_S3_ENDPOINT_URL: that would go into the DAG file, and steps reach S3
+            # at another address.
+            "AWS_ENDPOINT_URL": self.s3_url,
+        }
 
     def _start_sync(self) -> subprocess.Popen[bytes] | None:
-        if flows_env.is_current(self.state, self._root):
+        if flows_env.is_current(self.state, self.root):
             return None
-        return flows_env.start_sync(self.state, self._root, base_environment(self.state))
+        return flows_env.start_sync(self.state, self.root, base_environment(self.state))
 
     def _obituary(self, service: str, status: str) -> str:
         log = self._compose("logs", "--no-log-prefix", "--tail", "15", service)
@@ -292,7 +279,7 @@ class ComposeTarget:
     def _docker(self, *words: str, stdin: IO[bytes] | None = None) -> str:
         try:
             done = subprocess.run(
-                ["docker", *words], cwd=self._root, capture_output=True, text=True, check=False,
+                ["docker", *words], cwd=self.root, capture_output=True, text=True, check=False,
                 stdin=stdin or subprocess.DEVNULL,
             )  # fmt: skip
         except FileNotFoundError as error:

@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from embedded.base import Program, Server
+from embedded.servers.base import Program, Server
 from embedded.environment import REGION
 from embedded.errors import NotReadyError, StackError
 from embedded.ports import HOST
@@ -27,7 +27,7 @@ _OF_A_VOLUME = 128 * 1024
 _JWT = ("SIGNING", "SIGNING_READ", "FILER_SIGNING", "FILER_SIGNING_READ")
 
 
-class S3(Server):
+class SeaweedFS(Server):
     """`weed mini`: SeaweedFS in one process, with one identity that may do everything.
 
     `credentials` is the "s3" part of credentials.json. Its filer skips S3's authentication

@@ -1,26 +1,22 @@
-"""Airflow's four servers, and the handle of the process they are forked from."""
+"""The process that Airflow's servers are forked from, as the supervisor handles it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import http.client
 import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from embedded import airflow_parent, processes
-from embedded.base import Program, Running, Server
+from embedded import processes
 from embedded.errors import NotReadyError, StackError
-from embedded.ports import HOST
+from embedded.servers import forkserver
+from embedded.servers.base import Program, Running, Server
 
 PARENT = "airflow-parent"
-_SILENCE = timedelta(seconds=60)
 
 
 class Forked:
@@ -41,7 +37,7 @@ class Forked:
 
 
 class AirflowParent(Server):
-    """The process that imports Airflow once and forks its servers (see airflow_parent.py)."""
+    """The process that imports Airflow once and forks its servers (see forkserver.py)."""
 
     name = PARENT
     deadline = 300.0  # a busy machine took more than 120 s to compile and import Airflow
@@ -62,7 +58,7 @@ class AirflowParent(Server):
         descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", airflow_parent.__name__,
+                sys.executable, "-m", forkserver.__name__,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=descriptor,
                 env=self._env, cwd=self._home, start_new_session=True,
             )  # fmt: skip
@@ -120,99 +116,3 @@ class AirflowParent(Server):
             await asyncio.to_thread(processes.end, processes.tree(pid))
             child.ended(-9)
         self._children.clear()
-
-
-class AirflowServer(Server):
-    """One of Airflow's servers, forked from the parent.
-
-    `health` is its name in /api/v2/monitor/health; the API server itself has none.
-    """
-
-    deadline = 180.0
-    probe_seconds = 0.4
-
-    def __init__(
-        self, name: str, parent: AirflowParent, *, log: Path, port: int, argv: Sequence[str],
-        health: str | None = None, job_type: str | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(log)
-        self.name = name
-        self.needs = (PARENT, "postgres")
-        self.job_type = job_type
-        self._parent = parent
-        self._port = port
-        self._argv = argv
-        self._health = health
-        self._started = datetime.now(UTC)
-
-    async def start(self) -> Running:
-        """Fork the server; it waits for `go`, so that it can import while tables are made."""
-        return await self._parent.fork(self.name, self._argv, log=self.log)
-
-    def go(self) -> None:
-        """Let the server begin: the tables are there."""
-        self._started = datetime.now(UTC)
-        self._parent.go(self.name)
-
-    def probe(self) -> None:
-        """Ask the API server for the health of this one; an old heartbeat is not enough."""
-        health = _health(self._port)
-        if health["metadatabase"]["status"] != "healthy":
-            raise NotReadyError("Airflow cannot reach its database")
-        if self._health is None:
-            return
-        part = health[self._health]
-        beat = part.get(f"latest_{self._health}_heartbeat")
-        with contextlib.suppress(TypeError):
-            if part["status"] == "healthy" and datetime.fromisoformat(beat) >= max(
-                self._started, datetime.now(UTC) - _SILENCE
-            ):
-                return
-        raise NotReadyError(f"{part['status']}, last heartbeat {beat}")
-
-    def describe(self) -> dict[str, Any]:
-        """Return the URL for the API server, else nothing but the log."""
-        return {"url": f"http://{HOST}:{self._port}"} if self._health is None else {}
-
-
-def _health(port: int) -> dict[str, Any]:
-    # Not httpx: without TLS to set up, asking costs the supervisor next to nothing.
-    connection = http.client.HTTPConnection(HOST, port, timeout=10)
-    try:
-        connection.request("GET", "/api/v2/monitor/health")
-        answer = connection.getresponse()
-        content = answer.read()
-        if answer.status != http.client.OK:
-            raise NotReadyError(f"the API server answers {answer.status}: {content[:200]!r}")
-        health: dict[str, Any] = json.loads(content)
-        return health
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NotReadyError(f"the API server does not answer: {error}") from error
-    finally:
-        connection.close()
-
-
-def airflow_servers(parent: AirflowParent, *, logs: Path, port: int) -> list[AirflowServer]:
-    """Return the API server, scheduler, DAG processor and triggerer.
-
-    No log servers: they bind to every interface, and all processes share one log folder.
-    """
-
-    def server(name: str, argv: Sequence[str], **more: Any) -> AirflowServer:
-        return AirflowServer(name, parent, log=logs / f"{name}.log", port=port, argv=argv, **more)
-
-    return [
-        server(airflow_parent.API_SERVER, ["api-server"]),
-        server(
-            "scheduler", ["scheduler", "--skip-serve-logs"],
-            health="scheduler", job_type="SchedulerJob",
-        ),
-        server(
-            "dag-processor", ["dag-processor"],
-            health="dag_processor", job_type="DagProcessorJob",
-        ),
-        server(
-            "triggerer", ["triggerer", "--skip-serve-logs"],
-            health="triggerer", job_type="TriggererJob",
-        ),
-    ]  # fmt: skip

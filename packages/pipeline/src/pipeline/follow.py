@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 
-from embedded.airflow_api import AirflowApi, AirflowUnreachableError, Json
 from embedded.errors import StackError
-from embedded.target import Target
+from metaflow_airflow.deploy.rest import AirflowClient, UnreachableError
+
+from pipeline import task_log
+from pipeline.outcome import Json, Run
+from pipeline.targets.base import Target
 
 _POLL = 1.0
 _LOG_LINES = 30
@@ -24,23 +26,6 @@ _UNDER_WAY = ("queued", "running", "deferred", "up_for_retry", "up_for_reschedul
 Say = Callable[[str], None]
 
 
-@dataclass
-class Run:
-    """One run of a DAG, as it was seen last."""
-
-    dag_id: str
-    run_id: str
-    state: str = "queued"
-    started: datetime | None = None
-    ended: datetime | None = None
-    tasks: list[Json] = field(default_factory=list)
-
-    @property
-    def seconds(self) -> float:
-        """How long it took; 0 while it has not ended."""
-        return (self.ended - self.started).total_seconds() if self.started and self.ended else 0.0
-
-
 class PipelineFailedError(StackError):
     """A task or a run failed; the message names it and has the end of its log."""
 
@@ -48,9 +33,9 @@ class PipelineFailedError(StackError):
 class Follower:
     """Watches one run and the runs that its tasks trigger, until all have ended."""
 
-    def __init__(self, target: Target, api: AirflowApi, say: Say) -> None:
+    def __init__(self, target: Target, client: AirflowClient, say: Say) -> None:
         self._target = target
-        self._api = api
+        self._client = client
         self._say = say
         self._seen: dict[tuple[str, ...], str] = {}
         self._revivals = 0
@@ -68,7 +53,7 @@ class Follower:
             try:
                 self._look()
                 self._ask(self.runs[dag_id])
-            except AirflowUnreachableError as error:
+            except UnreachableError as error:
                 self._note(("unreachable",), str(error))
             main = self.runs[dag_id]
             if main.state in _ENDED:
@@ -82,7 +67,7 @@ class Follower:
         """Look at the tasks of all runs, of ended ones too: a retry of the task that triggered one
         resets it. In one request, as each second's competes with the tasks for the processor."""
         runs = list(self.runs.values())
-        tasks = self._api.task_instances({run.dag_id: run.run_id for run in runs})
+        tasks = list(self._client.tasks_of_runs({run.dag_id: run.run_id for run in runs}))
         for run in runs:
             run.tasks = [
                 task
@@ -95,7 +80,7 @@ class Follower:
                     self._find_triggered(run, task)
 
     def _ask(self, run: Run) -> None:
-        answer = self._api.run(run.dag_id, run.run_id)
+        answer = self._client.run(run.dag_id, run.run_id)
         run.state = answer["state"]
         run.started, run.ended = _time(answer["start_date"]), _time(answer["end_date"])
 
@@ -111,7 +96,7 @@ class Follower:
         if news and state == "up_for_retry":
             self._say(self._failure(task, _RETRY_LINES))
         if news and state == "success" and task["task_id"] == _PLANNING:
-            for warning in self._api.warnings(task, _PLANNER):
+            for warning in task_log.warnings(self._client.log(task), _PLANNER):
                 self._say(f"WARNING: {warning}")
 
     def _find_triggered(self, run: Run, task: Json) -> None:
@@ -119,7 +104,7 @@ class Follower:
         dag_id = fields.get("trigger_dag_id")
         if dag_id is None or dag_id in self.runs:
             return
-        run_id = self._api.xcom(run.dag_id, run.run_id, task["task_id"], "trigger_run_id")
+        run_id = self._client.xcom(run.dag_id, run.run_id, task["task_id"], "trigger_run_id")
         if run_id is not None:
             self.runs[dag_id] = Run(dag_id, run_id)
 
@@ -142,7 +127,7 @@ class Follower:
         )
 
     def _failure(self, task: Json, lines: int = _LOG_LINES) -> str:
-        end = "\n".join(f"    {line}" for line in self._api.log(task)[-lines:])
+        end = "\n".join(f"    {line}" for line in task_log.lines(self._client.log(task))[-lines:])
         return f"The end of the log of {task['dag_id']}.{_name(task)}:\n{end}"
 
     def _check_servers(self) -> None:

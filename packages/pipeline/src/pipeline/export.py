@@ -6,32 +6,15 @@ import hashlib
 import json
 import subprocess
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 from embedded import processes
 from embedded.errors import StackError
-from embedded.target import Target
 
-
-@dataclass(frozen=True)
-class Flow:
-    """A flow of the pipeline: its file's stem and the DAG id of its production deployment."""
-
-    stem: str
-    dag_id: str
-
-    @property
-    def dag_file(self) -> str:
-        """The name of the exported file."""
-        return f"{self.stem}.py"
-
+from pipeline.flows import FLOWS, Flow
+from pipeline.targets.base import Target
 
 EXPORT_SECONDS = 300.0
-
-TRAIN = Flow("train_trip_duration", "trip_duration.prod.TrainTripDurationFlow")
-PREDICT = Flow("predict_trip_duration", "trip_duration.prod.PredictTripDurationFlow")
-FLOWS = (TRAIN, PREDICT)
 
 
 class Export(threading.Thread):

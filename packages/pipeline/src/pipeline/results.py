@@ -7,12 +7,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-
 from embedded.errors import StackError
-from embedded.target import Target
+
+from pipeline import s3
+from pipeline.targets.base import Target
 
 Json = dict[str, Any]
 
@@ -23,19 +22,12 @@ def features(environment: Mapping[str, str], cab: str, months: Sequence[str]) ->
     Raises StackError naming the object that is missing.
     """
     bucket, _, prefix = environment["TRIP_DATA_ROOT"].removeprefix("s3://").partition("/")
-    client = boto3.Session().client(
-        "s3",
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
-        region_name=environment["AWS_DEFAULT_REGION"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        config=Config(proxies={}),
-    )
+    store = s3.client(environment)
     found: list[Json] = []
     for month in months:
         key = "/".join(filter(None, (prefix, "features", cab, month, "current.json")))
         try:
-            found.append(json.load(client.get_object(Bucket=bucket, Key=key)["Body"]))
+            found.append(json.load(store.get_object(Bucket=bucket, Key=key)["Body"]))
         except (ClientError, BotoCoreError) as error:
             raise StackError(f"cannot read s3://{bucket}/{key}: {error}") from error
     return found

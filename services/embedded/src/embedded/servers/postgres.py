@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import psycopg2
 
-from embedded.base import Program, Server
+from embedded.servers.base import Program, Server
 from embedded.errors import NotReadyError, StackError
 from embedded.ports import HOST
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-
 from embedded.errors import StackError
 
 # Airflow looks for DAGs below `dags` alone; the rest is there to be imported.

@@ -1,0 +1,43 @@
+"""What a command says at its end: addresses, logins, what to open next."""
+
+from __future__ import annotations
+
+import os
+
+from rich.console import Console
+
+from pipeline.cli.targets import own_command
+from pipeline.flows import FLOWS
+from pipeline.outcome import Outcome
+from pipeline.targets.base import Target
+
+
+def show_addresses(target: Target, console: Console) -> None:
+    """Print where Airflow and the object store are, and the login."""
+    username, password = target.airflow_login
+    console.print(f"Airflow   {target.airflow_url}   login {username}, password {password}")
+    console.print(f"S3        {target.environment()['AWS_ENDPOINT_URL']}")
+    console.print(target.keeps)
+
+
+def show_what_next(target: Target, console: Console, outcome: Outcome, *, kept: bool) -> None:
+    """Print the run, card and log of each flow; `kept` when the servers go on."""
+    console.print()
+    if not kept:
+        up = target.up_command(own_command(target))
+        console.print(f"The stack is stopped; its state is kept. To look at it: {up}")
+    show_addresses(target, console)
+    command = f"{own_command(target)} exec"
+    if target.name != "embedded":
+        command += f" --target {target.name}"
+    for flow, part in zip(FLOWS, ("train", "predict"), strict=True):
+        file = os.path.relpath(target.flows_folder / flow.dag_file)
+        flow_command = f"{command} -- python {file}"
+        _, run, step, task = outcome.report[part]["card"].split("/")
+        card = f"{run}/{step}/{task}"
+        page = f"dags/{flow.dag_id}/runs/{outcome.runs[flow.dag_id].run_id}"
+        console.print(f"{part}")
+        console.print(f"  run   {target.airflow_url}/{page}")
+        console.print(f"  card  {flow_command} card view {card}")
+        console.print(f"        (without a browser here: card get {card} {part}.html)")
+        console.print(f"  log   {flow_command} logs {card}")

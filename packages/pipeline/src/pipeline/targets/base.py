@@ -1,0 +1,123 @@
+"""What the pipeline needs of the place it runs on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+
+from embedded import flows_env
+from embedded.state import State
+
+Report = Callable[[str, str], None]
+
+
+class Target(ABC):
+    """An Airflow with a place for exported flows, an object store, and Python for flow commands.
+
+    Nothing here says who started the servers, or whether they are processes or containers.
+    `report(name, text)` hears what happens to them; `state` keeps what this machine needs: the
+    flows' environment, and logs of commands.
+    """
+
+    name: str
+    """The word of --target."""
+
+    export_options: tuple[str, ...] = ()
+    """Options of the flow's command line for every export, such as --with kubernetes."""
+
+    def __init__(self, state: State, report: Report) -> None:
+        self.state = state
+        self.root = flows_env.workspace()
+        self._report = report
+
+    # -- the servers
+
+    @property
+    @abstractmethod
+    def is_running(self) -> bool:
+        """Whether there is anything that `down` would stop."""
+
+    @abstractmethod
+    def bring_up(self) -> None:
+        """Start what is missing, wait until a DAG can run, and deploy both teams' code.
+
+        Raises StackError with the end of the log of what went wrong; what this started ends then.
+        """
+
+    @abstractmethod
+    def down(self) -> None:
+        """Stop the servers; what they keep stays."""
+
+    @abstractmethod
+    def failures(self) -> list[tuple[str, str]]:
+        """Return (name, report with the end of its log) of each server that does not run."""
+
+    @abstractmethod
+    def revive(self) -> None:
+        """Start servers that died; StackError when they do not come back."""
+
+    # -- where things are
+
+    @property
+    @abstractmethod
+    def airflow_url(self) -> str:
+        """Where Airflow's API and user interface are."""
+
+    @property
+    @abstractmethod
+    def airflow_login(self) -> tuple[str, str]:
+        """User name and password for Airflow."""
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Where the servers are, in words: "no stack runs in …"."""
+
+    def up_command(self, stack: str) -> str:
+        """Return what to type so that the servers run; `stack` is how to call that command."""
+        return f"{stack} up"
+
+    @property
+    @abstractmethod
+    def keeps(self) -> str:
+        """Where keys, logs and data are, in words."""
+
+    @abstractmethod
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment of a flow command: store, Metaflow, Airflow's login."""
+
+    # -- code
+
+    @abstractmethod
+    def flow_dag(self, name: str) -> str:
+        """Where an exported flow's file of that name goes: a path or an s3:// URL."""
+
+    @property
+    @abstractmethod
+    def data_dag(self) -> str:
+        """Where the data engineering team's DAG file is: a path or an s3:// URL."""
+
+    @abstractmethod
+    def changed(self, file: str) -> float | None:
+        """When a DAG file was put in its place last (Unix time); None when it is not there."""
+
+    @property
+    @abstractmethod
+    def export_stamp(self) -> Path:
+        """The file that tells which code was exported last."""
+
+    @property
+    def flows_folder(self) -> Path:
+        """Where the flow files are."""
+        return self.root / "packages" / "ml_flows" / "src" / "ml_flows"
+
+    @property
+    def flows_python(self) -> Path:
+        """The Python that runs flow commands on this machine."""
+        return self.state.flows_python
+
+    @property
+    def logs_folder(self) -> Path:
+        """Where logs of commands on this machine are."""
+        return self.state.folder("logs")

@@ -1,0 +1,98 @@
+"""The servers as processes of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from embedded.environment import data_engineering_dags
+from embedded.stack import Stack
+from embedded.start import FLOWS_ENV
+from embedded.state import State
+
+from pipeline.export import EXPORT_SECONDS, Export
+from pipeline.targets.base import Report, Target
+
+
+class EmbeddedTarget(Target):
+    """The stack in a state directory; `ports` are fixed by name, free ones are taken otherwise."""
+
+    name = "embedded"
+
+    def __init__(self, state: State, report: Report, ports: Mapping[str, int]) -> None:
+        super().__init__(state, report)
+        self.stack = Stack(state.root, report)
+        self._ports = dict(ports)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a supervisor owns the stack."""
+        return self.stack.is_running
+
+    def bring_up(self) -> None:
+        """Bring the stack up and export the flows meanwhile."""
+        with self.stack.starting(self._ports) as start:
+            start.wait_for(FLOWS_ENV, "s3")
+            export = Export(self)
+            export.start()
+            try:
+                start.wait()
+                export.finish(EXPORT_SECONDS)
+            except BaseException:
+                export.stop()
+                raise
+
+    def down(self) -> None:
+        """Stop every process of the stack."""
+        self.stack.down()
+
+    def failures(self) -> list[tuple[str, str]]:
+        """Return (name, report with the end of its log) of each server that died."""
+        return self.stack.failures()
+
+    def revive(self) -> None:
+        """Start servers that died."""
+        self.stack.up()
+
+    @property
+    def airflow_url(self) -> str:
+        """Where Airflow's API and user interface are."""
+        return self.stack.airflow_url
+
+    @property
+    def airflow_login(self) -> tuple[str, str]:
+        """User name and password of Airflow's administrator."""
+        return self.stack.airflow_login
+
+    @property
+    def place(self) -> str:
+        """The state directory."""
+        return str(self.state.root)
+
+    @property
+    def keeps(self) -> str:
+        """Where keys, logs and data are, in words."""
+        return f"keys, logs and data are in {self.state.root}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment of a flow command."""
+        return self.stack.environment()
+
+    def flow_dag(self, name: str) -> str:
+        """Where an exported flow's file of that name goes."""
+        return str(self.stack.dags_folder / name)
+
+    @property
+    def data_dag(self) -> str:
+        """Where the data engineering team's DAG file is."""
+        return str(data_engineering_dags() / "data_engineering_dag.py")
+
+    def changed(self, file: str) -> float | None:
+        """When a DAG file was written last; None when there is none."""
+        path = Path(file)
+        return path.stat().st_mtime if path.exists() else None
+
+    @property
+    def export_stamp(self) -> Path:
+        """The file that tells which code was exported last."""
+        return self.stack.dags_folder / ".exported.json"
