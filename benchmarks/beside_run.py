@@ -19,10 +19,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
-from embedded.airflow_api import AirflowApi
 from embedded.stack import Stack
 from metaflow_airflow.airflow_api.client import AirflowClient
 from metaflow_airflow.airflow_api.runs import new_dag_run_id
+from pipeline import task_log
 from watching import Watcher
 
 FLOWS = Path(__file__).parent / "flows"
@@ -104,12 +104,12 @@ def on_airflow(
 
 def why_failed(stack: Stack, dag_id: str, run_id: str) -> str:
     """The failed task instances with the end of their logs, which go with the stack."""
-    api = AirflowApi(stack.airflow_url, *stack.airflow_login)
+    client = AirflowClient(stack.airflow_url, *stack.airflow_login)
     found = []
-    for task in api.task_instances({dag_id: run_id}):
+    for task in client.task_instances(dag_id, run_id):
         if task["state"] == "failed":
             found.append(f"{task['task_id']}[{task['map_index']}]")
-            found += [f"    {line}" for line in api.log(task)[-8:]]
+            found += [f"    {line}" for line in task_log.lines(client.log(task))[-8:]]
     return "\n".join(found)
 
 

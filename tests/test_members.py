@@ -53,7 +53,7 @@ def test_data_engineering_publishes_where_there_is_no_metaflow(tmp_path: Path) -
 
 
 def test_the_flows_load_where_there_is_no_airflow(tmp_path: Path) -> None:
-    modules = ("airflow", "data_engineering", "embedded")
+    modules = ("airflow", "data_engineering", "embedded", "pipeline")
     assert missing("ml-flows", tmp_path, *modules, "metaflow") == set(modules)
 
     for flow in ("train", "predict"):

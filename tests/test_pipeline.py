@@ -45,7 +45,7 @@ def pipeline(stack):
     """
     source = str(TLC_DATA) if TLC_DATA.is_dir() else "generator"
     running = subprocess.Popen(
-        [sys.executable, "-m", "embedded.cli", "pipeline", "--keep",
+        [sys.executable, "-m", "pipeline", "pipeline", "--keep",
          "--state", str(stack.state.root), "--source", source],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={**os.environ, "COLUMNS": "200"},

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from embedded.compose import ComposeTarget
 from embedded.state import State
+from pipeline.targets.compose import ComposeTarget
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDINS = "compose.yaml:tests/compose/standins.yaml"

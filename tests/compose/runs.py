@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from embedded.airflow_api import AirflowApi
-from embedded.compose import ComposeTarget
+from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
+from pipeline import task_log
+from pipeline.targets.compose import ComposeTarget
 from waiting import until
 
 
@@ -25,18 +27,31 @@ def create(target: ComposeTarget, file: Path, *options: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def trigger(api: AirflowApi, dag_id: str, conf: dict[str, str]) -> str:
-    api.unpause(dag_id)
+def trigger(api: AirflowClient, dag_id: str, conf: dict[str, str]) -> str:
+    api.set_paused(dag_id, False)
     name = f"test__{time.time()}"
     api.trigger(dag_id, name, conf)
     return name
 
 
-def task_of(api: AirflowApi, dag_id: str, run: str, task_id: str = "start") -> Any:
-    return next(t for t in api.task_instances({dag_id: run}) if t["task_id"] == task_id)
+def task_of(api: AirflowClient, dag_id: str, run: str, task_id: str = "start") -> Any:
+    return next(t for t in api.task_instances(dag_id, run) if t["task_id"] == task_id)
 
 
-def end_of(api: AirflowApi, dag_id: str, run: str) -> str:
+def said(api: AirflowClient, task: Any) -> list[str]:
+    """What the last try of a task instance logged."""
+    return task_log.lines(api.log(task))
+
+
+def has_dag(api: AirflowClient, dag_id: str, word: str) -> bool:
+    """Whether Airflow has the DAG in the version with that word in it."""
+    try:
+        return word in json.dumps(api.dag(dag_id))
+    except NotFoundError:
+        return False
+
+
+def end_of(api: AirflowClient, dag_id: str, run: str) -> str:
     ended = lambda: api.run(dag_id, run)["state"] in ("success", "failed")  # noqa: E731
     until(ended, f"the end of {dag_id} {run}")
     return str(api.run(dag_id, run)["state"])

@@ -23,10 +23,10 @@ from typing import Any
 import httpx
 import layers
 import pytest
-from embedded import bundle, s3
-from embedded.airflow_api import AirflowApi
-from embedded.compose import ComposeTarget
+from metaflow_airflow.airflow_api.client import AirflowClient
 from metaflow_airflow.wire.ids import run_id
+from pipeline.targets import bundle
+from pipeline.targets.compose import ComposeTarget
 from waiting import until
 
 from .conftest import (
@@ -40,7 +40,18 @@ from .conftest import (
     has_metaflow,
     kubectl,
 )
-from .runs import attempts, create, drawn, end_of, pipeline_run, secrets, task_of, trigger
+from .runs import (
+    attempts,
+    create,
+    drawn,
+    end_of,
+    has_dag,
+    pipeline_run,
+    said,
+    secrets,
+    task_of,
+    trigger,
+)
 from .shooting import Shooting, container, crash, in_mid_step, restart, running_pods
 
 TRAIN = "trip_duration.prod.TrainTripDurationFlow"
@@ -112,7 +123,7 @@ def ran(target: ComposeTarget) -> list[str]:
             r"PredictTripDurationFlow +\w+ +running": lambda: restart("postgres", "minio"),
         }
     process = subprocess.Popen(
-        [sys.executable, "-m", "embedded.cli", "pipeline", "--target", "compose", "--keep",
+        [sys.executable, "-m", "pipeline", "pipeline", "--target", "compose", "--keep",
          "--state", str(target.state.root), "--source", "generator", "--rows", "4000"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={**os.environ, "COLUMNS": "200"},
@@ -127,9 +138,9 @@ def ran(target: ComposeTarget) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def api(ran: list[str], target: ComposeTarget) -> AirflowApi:
+def api(ran: list[str], target: ComposeTarget) -> AirflowClient:
     """Airflow, after the pipeline."""
-    return AirflowApi(target.airflow_url, *target.airflow_login)
+    return AirflowClient(target.airflow_url, *target.airflow_login)
 
 
 def test_the_pipeline_ends_well_although_servers_die(ran: list[str]) -> None:
@@ -138,11 +149,11 @@ def test_the_pipeline_ends_well_although_servers_die(ran: list[str]) -> None:
 
 @pytest.mark.parametrize("dag_id", [TRAIN, PREDICT])
 def test_no_step_ran_twice(
-    ran: list[str], api: AirflowApi, target: ComposeTarget, dag_id: str
+    ran: list[str], api: AirflowClient, target: ComposeTarget, dag_id: str
 ) -> None:
     run = pipeline_run(ran)
 
-    tasks = api.task_instances({dag_id: run})
+    tasks = list(api.task_instances(dag_id, run))
     assert {task["try_number"] for task in tasks} == {1}
     assert {task["state"] for task in tasks} == {"success"}
 
@@ -198,11 +209,11 @@ class Shot:
 
 
 @pytest.fixture(scope="module")
-def shot(api: AirflowApi, target: ComposeTarget) -> Shot:
+def shot(api: AirflowClient, target: ComposeTarget) -> Shot:
     """A step that runs until it is told to end; its pod outlives what is around it."""
 
     def says(line: str) -> bool:
-        return any(line in each for each in api.log(task_of(api, "Troubled", run)))
+        return any(line in each for each in said(api, task_of(api, "Troubled", run)))
 
     create(target, TROUBLED, "--with", "kubernetes:cpu=0.25")
     run = trigger(api, "Troubled", {"how": "steady"})
@@ -215,13 +226,13 @@ def shot(api: AirflowApi, target: ComposeTarget) -> Shot:
     ):
         in_mid_step(shoot, "Troubled")
         docker("compose", "up", "--detach", "--wait")
-    lines = api.log(task_of(api, "Troubled", run))
+    lines = said(api, task_of(api, "Troubled", run))
     pod = json.loads(kubectl("get", name, "--output", "json"))
     kubectl("exec", name, "--", "touch", "/tmp/enough")
     state = end_of(api, "Troubled", run)
     start = task_of(api, "Troubled", run)
     return Shot(
-        pod, lines, api.log(start), state, start["try_number"],
+        pod, lines, said(api, start), state, start["try_number"],
         attempts(target, "Troubled", run_id("Troubled", run))["start/t"],
     )  # fmt: skip
 
@@ -252,7 +263,7 @@ def test_a_pod_gets_its_credentials_from_the_secret_and_no_token(shot: Shot) -> 
 
 
 @pytest.fixture
-def fails(api: AirflowApi, target: ComposeTarget) -> Callable[..., str]:
+def fails(api: AirflowClient, target: ComposeTarget) -> Callable[..., str]:
     """Runs the flow Troubled with a trouble until it has failed; the log of the step that did."""
 
     def run(how: str, kubernetes: str, meanwhile: Callable[[], object] = lambda: None) -> str:
@@ -263,7 +274,7 @@ def fails(api: AirflowApi, target: ComposeTarget) -> Callable[..., str]:
         start = task_of(api, "Troubled", name)
         assert start["try_number"] == 1
         until(lambda: not kubectl("get", "pods", "--output", "name"), "the end of all pods")
-        return "\n".join(api.log(start))
+        return "\n".join(said(api, start))
 
     return run
 
@@ -301,7 +312,7 @@ def test_a_pod_that_somebody_deletes_is_told_apart(fails: Callable[..., str]) ->
 
 
 def test_ml_engineers_deploy_without_a_new_image(
-    api: AirflowApi, target: ComposeTarget, tmp_path: Path
+    api: AirflowClient, target: ComposeTarget, tmp_path: Path
 ) -> None:
     before = [container(service, "{{.Id}} {{.Image}}") for service in AIRFLOW]
     for greeting in ("first", "second"):
@@ -312,31 +323,28 @@ def test_ml_engineers_deploy_without_a_new_image(
         run = trigger(api, "Greeting", {})
 
         assert end_of(api, "Greeting", run) == "success"
-        assert f"the {greeting} greeting" in "\n".join(api.log(task_of(api, "Greeting", run)))
+        assert f"the {greeting} greeting" in "\n".join(said(api, task_of(api, "Greeting", run)))
     assert [container(service, "{{.Id}} {{.Image}}") for service in AIRFLOW] == before
 
 
 def test_data_engineers_deploy_without_a_new_image(
-    api: AirflowApi, target: ComposeTarget, tmp_path: Path
+    api: AirflowClient, target: ComposeTarget, tmp_path: Path
 ) -> None:
     mine = ROOT / "packages/data_engineering/src/data_engineering"
     copy = tmp_path / "data_engineering"
     shutil.copytree(mine, copy)
-    user = drawn()
-    client = s3.client(
-        target.s3_url, user["DATA_ENGINEERING_S3_KEY"], user["DATA_ENGINEERING_S3_SECRET"]
-    )
+    client = target.s3("DATA_ENGINEERING")
     try:
         for greeting in ("first", "second"):
             (copy / "greeting.py").write_text(f'TEXT = "the {greeting} greeting"\n')
             (copy / "dags/greeting_dag.py").write_text(DAG.format(greeting))
             bundle.publish(copy, "s3://dags/data_engineering", client)
-            until(lambda: greeting in json.dumps(api.dag("greeting") or {}), "the DAG")  # noqa: B023
+            until(lambda: has_dag(api, "greeting", greeting), "the DAG")  # noqa: B023
 
             run = trigger(api, "greeting", {})
 
             assert end_of(api, "greeting", run) == "success"
-            log = api.log(task_of(api, "greeting", run, "greet"))
+            log = said(api, task_of(api, "greeting", run, "greet"))
             assert f"the {greeting} greeting" in "\n".join(log)
     finally:
         bundle.publish(mine, "s3://dags/data_engineering", client)
@@ -352,7 +360,7 @@ def test_no_secret_is_in_any_layer(ran: list[str], tmp_path: Path, image: str) -
 
 
 def test_it_stops_within_seconds_and_comes_back_with_its_logs(
-    ran: list[str], api: AirflowApi, target: ComposeTarget
+    ran: list[str], api: AirflowClient, target: ComposeTarget
 ) -> None:
     began = time.monotonic()
     docker("compose", "down", "--timeout", "20")
@@ -365,5 +373,5 @@ def test_it_stops_within_seconds_and_comes_back_with_its_logs(
     # A DAG can run at once, and what ran before is there with its logs.
     run = trigger(api, "Greeting", {})
     task = task_of(api, TRAIN, pipeline_run(ran))
-    assert any("airflow-" in line for line in api.log(task))
+    assert any("airflow-" in line for line in said(api, task))
     assert end_of(api, "Greeting", run) == "success"

@@ -17,7 +17,7 @@ from embedded.state import State
 def stack(*arguments: str, state: Path, env: dict[str, str] | None = None) -> tuple[int, str]:
     """Run `stack`; its exit code and what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "embedded.cli", *arguments[:1], "--state", str(state),
+        [sys.executable, "-m", "pipeline", *arguments[:1], "--state", str(state),
          *arguments[1:]],
         env={**os.environ, "COLUMNS": "200", **(env or {})},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
@@ -102,7 +102,7 @@ def test_without_uv_the_way_out_is_told(state: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_start_stops_everything(state: Path, number: signal.Signals) -> None:
     starting = subprocess.Popen(
-        [sys.executable, "-m", "embedded.cli", "up", "--state", str(state)],
+        [sys.executable, "-m", "pipeline", "up", "--state", str(state)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert starting.stdout
@@ -122,7 +122,7 @@ def test_an_interrupted_start_stops_everything(state: Path, number: signal.Signa
 
 def test_a_killed_start_leaves_nothing_that_down_does_not_end(state: Path) -> None:
     starting = subprocess.Popen(
-        [sys.executable, "-m", "embedded.cli", "up", "--state", str(state)],
+        [sys.executable, "-m", "pipeline", "up", "--state", str(state)],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert starting.stdout
@@ -144,7 +144,7 @@ def test_logs_are_shown_by_name_and_followed(tmp_path: Path) -> None:
     state.log("s3").write_text("first\n")
     state.log("scheduler").write_text("other\n")
     following = subprocess.Popen(
-        [sys.executable, "-m", "embedded.cli", "logs", "--state", str(tmp_path), "s3", "-f"],
+        [sys.executable, "-m", "pipeline", "logs", "--state", str(tmp_path), "s3", "-f"],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert following.stdout
@@ -177,7 +177,7 @@ def test_a_second_start_waits_for_the_first(tmp_path: Path) -> None:
     state.create()
     with state.lock("up"):
         waiting = subprocess.Popen(
-            [sys.executable, "-m", "embedded.cli", "up", "--state", str(tmp_path)],
+            [sys.executable, "-m", "pipeline", "up", "--state", str(tmp_path)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert waiting.stdout

@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 from embedded import processes
-from embedded.airflow_api import AirflowApi
 from embedded.errors import StackError
-from embedded.export import Flow
-from embedded.pipeline import wait_for_dags
 from embedded.stack import Stack
+from metaflow_airflow.airflow_api.client import AirflowClient
+from pipeline.flows import Flow
+from pipeline.loading import wait_for_dags
+from pipeline.targets.embedded import EmbeddedTarget
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 
-def pipeline(state: Path, *more: str, **env: str) -> subprocess.Popen[str]:
+def start_pipeline(state: Path, *more: str, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "embedded.cli", "pipeline", "--state", str(state), *more],
+        [sys.executable, "-m", "pipeline", "pipeline", "--state", str(state), *more],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={**os.environ, "COLUMNS": "200", **env},
     )  # fmt: skip
@@ -33,7 +34,7 @@ def test_a_missing_source_fails_the_task_that_reads_it_with_the_end_of_its_log(
     started = time.monotonic()
 
     missing = os.path.relpath(tmp_path / "none.parquet")
-    running = pipeline(stack.state.root, "--source", missing)
+    running = start_pipeline(stack.state.root, "--source", missing)
     text, _ = running.communicate(timeout=600)
 
     assert running.returncode == 1
@@ -54,10 +55,11 @@ def broken(stack: Stack) -> Iterator[Flow]:
 
 
 def test_a_dag_file_that_does_not_load_is_named_with_its_error(stack: Stack, broken: Flow) -> None:
-    api = AirflowApi(stack.airflow_url, *stack.airflow_login)
+    target = EmbeddedTarget(stack.state, lambda name, text: None, {})
+    client = AirflowClient(stack.airflow_url, *stack.airflow_login)
 
     with pytest.raises(StackError) as caught:
-        wait_for_dags(stack, api, [broken])
+        wait_for_dags(target, client, [broken])
 
     assert "Airflow cannot load the DAG file broken_flow.py (bundle flows)" in str(caught.value)
     assert "No module named 'no_such_module'" in str(caught.value)
@@ -67,7 +69,10 @@ def test_trips_are_made_up_aloud_and_ctrl_c_in_the_run_stops_what_was_started(
     tmp_path: Path,
 ) -> None:
     nobody = "http://127.0.0.1:9/trip-data"
-    running = pipeline(tmp_path / "state", "--keep", "--rows", "1000", TLC_TRIP_DATA_URL=nobody)
+    state = tmp_path / "state"
+    running = start_pipeline(
+        tmp_path / "state", "--keep", "--rows", "1000", TLC_TRIP_DATA_URL=nobody
+    )
     assert running.stdout
     lines = iter(running.stdout.readline, "")
     said = next((line for line in lines if "GENERATED" in line), "nothing of the kind")
@@ -79,4 +84,4 @@ def test_trips_are_made_up_aloud_and_ctrl_c_in_the_run_stops_what_was_started(
 
     text = running.stdout.read()
     assert running.wait(60) == 130, text
-    assert processes.marked(tmp_path / "state") == []
+    assert processes.marked(state) == []

@@ -1,10 +1,10 @@
 from datetime import UTC, datetime
 
 import pytest
-from embedded.export import PREDICT, TRAIN
-from embedded.follow import Run
-from embedded.pipeline import DATA_DAG, Options, Outcome, month_before, seconds_by_stage
-from embedded.tables import outcome_tables, status_table
+from pipeline.flows import DATA_DAG, PREDICT, TRAIN
+from pipeline.options import Options, month_before
+from pipeline.outcome import Outcome, Run, seconds_by_stage
+from pipeline.tables import outcome_tables, status_table
 from rich.console import Console, RenderableType
 
 

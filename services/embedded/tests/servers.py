@@ -4,14 +4,14 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 from embedded import processes
-from embedded.base import Running, Server
 from embedded.errors import NotReadyError
+from embedded.servers.base import Running, Server
+from listening import listening
 
 
 class Started:
@@ -47,16 +47,6 @@ class Started:
     def listens_on(self) -> set[str]:
         """The addresses that the server's processes listen on."""
         return listening(process.pid for process in processes.tree(self.running.pid))
-
-
-def listening(pids: Iterable[int]) -> set[str]:
-    """The addresses that these processes listen on."""
-    asked = set(pids)
-    return {
-        connection.laddr.ip
-        for connection in psutil.net_connections("inet")
-        if connection.laddr and connection.pid in asked and connection.status == psutil.CONN_LISTEN
-    }
 
 
 @contextmanager

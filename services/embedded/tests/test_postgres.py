@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 from embedded.errors import StackError
 from embedded.ports import HOST, assign
-from embedded.postgres import DATABASE, ROLE, Postgres
+from embedded.servers.postgres import DATABASE, ROLE, Postgres
 from embedded.state import State
 
 from .servers import Started, environment, started

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from embedded.errors import StackError
-from embedded.stack import Stack
 from embedded.state import State
+from embedded.status import is_whole
 
 HOLD = """
 import sys
@@ -126,7 +126,7 @@ def test_a_server_that_has_just_crashed_does_not_pass_for_one_that_runs(state: S
     whole = {"phase": "ready", "ports": {}, "servers": {"scheduler": scheduler}}
     with state.lock("supervisor"):
         state.write(whole)
-        assert Stack(state.root).is_whole()
+        assert is_whole(state)
 
         state.write(whole | {"servers": {"scheduler": scheduler | {"pid": None}}})
-        assert not Stack(state.root).is_whole()
+        assert not is_whole(state)

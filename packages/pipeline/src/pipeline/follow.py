@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from embedded.errors import StackError
-from metaflow_airflow.deploy.rest import AirflowClient, UnreachableError
+from metaflow_airflow.airflow_api.client import AirflowClient, UnreachableError
 
 from pipeline import task_log
 from pipeline.outcome import Json, Run

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from embedded.errors import StackError
-from metaflow_airflow.deploy.rest import AirflowClient, NotFoundError
+from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
 
 from pipeline.flows import DATA_DAG, FLOWS, Flow
 from pipeline.targets.base import Target

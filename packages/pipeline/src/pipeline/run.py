@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from embedded.errors import StackError
-from metaflow_airflow.deploy.rest import AirflowClient
-from metaflow_airflow.runtime.ids import run_id
+from metaflow_airflow.airflow_api.client import AirflowClient
+from metaflow_airflow.wire.ids import run_id
 
 from pipeline import results
 from pipeline.flows import DATA_DAG, FLOWS, Flow

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from embedded.environment import base_environment, process_environment, server_environment
 from embedded.servers.airflow import AirflowServer, airflow_servers
 from embedded.servers.airflow_parent import AirflowParent
 from embedded.servers.base import Server
-from embedded.environment import base_environment, process_environment, server_environment
 from embedded.servers.postgres import Postgres
 from embedded.servers.seaweedfs import SeaweedFS
 from embedded.state import State

@@ -35,8 +35,7 @@ def uv() -> str:
     found = os.environ.get("UV") or shutil.which("uv")
     if found is None:
         raise StackError(
-            "uv is neither in $UV nor on PATH: start this through it, "
-            "`uv run --package embedded stack …`"
+            "uv is neither in $UV nor on PATH: start this through it, `uv run stack …`"
         )
     return found
 

@@ -35,9 +35,7 @@ class Start:
         told: the states that `report(name, text)` has heard of, by server; updated.
     """
 
-    def __init__(
-        self, state: State, workspace: Path, told: dict[str, str], report: Report
-    ) -> None:
+    def __init__(self, state: State, workspace: Path, told: dict[str, str], report: Report) -> None:
         self._state = state
         self._workspace = workspace
         self._told = told
@@ -130,9 +128,7 @@ class Start:
         deadline = time.monotonic() + _SUPERVISOR_WAIT
         while self._state.read()["supervisor"] is None:
             if time.monotonic() > deadline:
-                raise StackError(
-                    f"the supervisor did not start.\n{supervisor_report(self._state)}"
-                )
+                raise StackError(f"the supervisor did not start.\n{supervisor_report(self._state)}")
             time.sleep(POLL)
 
     def _wake(self) -> None:

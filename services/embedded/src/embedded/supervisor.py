@@ -18,12 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from embedded import processes
-from embedded.servers.airflow import AirflowServer
-from embedded.servers.airflow_parent import PARENT
-from embedded.servers.forkserver import DATABASE
-from embedded.servers.base import Server
 from embedded.errors import NotReadyError, StackError
 from embedded.fleet import build
+from embedded.servers.airflow import AirflowServer
+from embedded.servers.airflow_parent import PARENT
+from embedded.servers.base import Server
+from embedded.servers.forkserver import DATABASE
 from embedded.state import Json, State
 
 _POLL_SECONDS = 0.05

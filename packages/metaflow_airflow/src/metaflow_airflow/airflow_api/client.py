@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -199,7 +200,7 @@ class AirflowClient:
         if response.status_code == requests.codes.not_found:
             raise NotFoundError(self._missing(path, response))
         # 5xx: its database restarts, or a proxy before it finds nobody.
-        gone = response.status_code >= requests.codes.server_error
+        gone = response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
         raise (UnreachableError if gone else AirflowError)(
             f"Airflow at {self.url} answered {response.status_code}: {_detail(response)}"
         )

@@ -38,11 +38,15 @@ def parser() -> argparse.ArgumentParser:
 
     verb("up", verbs.up, starts)
     verb("down", verbs.down)
-    verb("status", verbs.status).add_argument("--json", action="store_true", help="print stack.json")
+    verb("status", verbs.status).add_argument(
+        "--json", action="store_true", help="print stack.json"
+    )
     reader = verb("logs", verbs.show_logs)
     reader.add_argument("server", nargs="*", help="servers to show (default: all)")
     reader.add_argument("--follow", "-f", action="store_true", help="go on as they grow")
-    verb("exec", verbs.execute, where).add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
+    verb("exec", verbs.execute, where).add_argument(
+        "words", nargs=argparse.REMAINDER, metavar="COMMAND"
+    )
     run = verb("pipeline", verbs.pipeline, starts, where)
     run.add_argument("--cab", choices=("green", "yellow"), default="green")
     run.add_argument(
@@ -61,4 +65,3 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--keep", action="store_true", help="leave the stack up")
     run.add_argument("--timeout", type=float, default=1800.0, help="seconds for the run")
     return whole
-

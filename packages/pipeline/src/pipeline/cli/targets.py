@@ -47,7 +47,7 @@ def own_command(target: Target) -> str:
     uv = os.environ.get("UV")
     if uv and Path(uv).is_relative_to(Path.cwd()):
         uv = str(Path(uv).relative_to(Path.cwd()))
-    start = f"{uv} run --package pipeline stack" if uv else "stack"
+    start = f"{uv} run stack" if uv else "stack"
     default = target.state.root == workspace() / ".embedded"
     return start if default else f"STACK_STATE={target.state.root} {start}"
 

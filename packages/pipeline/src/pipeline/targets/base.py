@@ -23,9 +23,6 @@ class Target(ABC):
     name: str
     """The word of --target."""
 
-    export_options: tuple[str, ...] = ()
-    """Options of the flow's command line for every export, such as --with kubernetes."""
-
     def __init__(self, state: State, report: Report) -> None:
         self.state = state
         self.root = flows_env.workspace()
@@ -101,6 +98,11 @@ class Target(ABC):
     @abstractmethod
     def changed(self, file: str) -> float | None:
         """When a DAG file was put in its place last (Unix time); None when it is not there."""
+
+    @property
+    def export_options(self) -> tuple[str, ...]:
+        """Options of the flow's command line for every export, such as --with kubernetes."""
+        return ()
 
     @property
     @abstractmethod

@@ -120,7 +120,7 @@ class ComposeTarget(Target):
         bucket, _, key = file.removeprefix("s3://").partition("/")
         user = "ML_FLOWS" if file.startswith(_FLOWS) else "DATA_ENGINEERING"
         try:
-            answer = self._s3(user).head_object(Bucket=bucket, Key=key)
+            answer = self.s3(user).head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return None
@@ -161,26 +161,30 @@ class ComposeTarget(Target):
             "METAFLOW_KUBERNETES_CPU": "0.5",
             "METAFLOW_KUBERNETES_MEMORY": "1024",
         }
-        return base_environment(self.state) | self._s3_environment("ML_FLOWS") | {
-            "AWS_ALLOW_HTTP": "true",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "METAFLOW_DEFAULT_DATASTORE": "s3",
-            "METAFLOW_DATASTORE_SYSROOT_S3": "s3://metaflow/metaflow",
-            "METAFLOW_S3_WORKER_COUNT": "4",
-            "METAFLOW_DEFAULT_METADATA": "service",
-            "METAFLOW_SERVICE_URL": metadata,
-            "METAFLOW_SERVICE_INTERNAL_URL": (
-                metadata if self._profile == "cluster" else _METADATA_INSIDE
-            ),
-            "METAFLOW_HOME": str(self.state.folder("metaflow-home")),
-            "METAFLOW_USER": metaflow_user(),
-            "METAFLOW_AIRFLOW_DAGS_FOLDER": _FLOWS,
-            "METAFLOW_AIRFLOW_REST_API_URL": self.airflow_url,
-            "METAFLOW_AIRFLOW_REST_API_USERNAME": username,
-            "METAFLOW_AIRFLOW_REST_API_PASSWORD": password,
-            "TRIP_DATA_ROOT": "s3://trip-data",
-            **(pods if self._has_cluster else {}),
-        }
+        return (
+            base_environment(self.state)
+            | self._s3_environment("ML_FLOWS")
+            | {
+                "AWS_ALLOW_HTTP": "true",
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "METAFLOW_DEFAULT_DATASTORE": "s3",
+                "METAFLOW_DATASTORE_SYSROOT_S3": "s3://metaflow/metaflow",
+                "METAFLOW_S3_WORKER_COUNT": "4",
+                "METAFLOW_DEFAULT_METADATA": "service",
+                "METAFLOW_SERVICE_URL": metadata,
+                "METAFLOW_SERVICE_INTERNAL_URL": (
+                    metadata if self._profile == "cluster" else _METADATA_INSIDE
+                ),
+                "METAFLOW_HOME": str(self.state.folder("metaflow-home")),
+                "METAFLOW_USER": metaflow_user(),
+                "METAFLOW_AIRFLOW_DAGS_FOLDER": _FLOWS,
+                "METAFLOW_AIRFLOW_REST_API_URL": self.airflow_url,
+                "METAFLOW_AIRFLOW_REST_API_USERNAME": username,
+                "METAFLOW_AIRFLOW_REST_API_PASSWORD": password,
+                "TRIP_DATA_ROOT": "s3://trip-data",
+                **(pods if self._has_cluster else {}),
+            }
+        )
 
     # -- how
 
@@ -200,7 +204,7 @@ class ComposeTarget(Target):
 
     def _deploy(self) -> None:
         """Put the data team's package into its bundle, and export the flows."""
-        changed = bundle.publish(self._data_package, _DATA, self._s3("DATA_ENGINEERING"))
+        changed = bundle.publish(self._data_package, _DATA, self.s3("DATA_ENGINEERING"))
         self._report("data_engineering", f"{changed} files changed in {_DATA}")
         export = Export(self)
         export.start()
@@ -251,7 +255,8 @@ class ComposeTarget(Target):
         if self._env_tool["write"](self._env_file):
             self._report("secrets", f"drawn into {self._env_file}")
 
-    def _s3(self, user: str) -> Any:
+    def s3(self, user: str) -> Any:
+        """Return a client with the keys of a user: DATA_ENGINEERING or ML_FLOWS."""
         return s3.client(self._s3_environment(user))
 
     def _s3_environment(self, user: str) -> dict[str, str]:

@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 import psycopg2
 
-from embedded.servers.base import Program, Server
 from embedded.errors import NotReadyError, StackError
 from embedded.ports import HOST
+from embedded.servers.base import Program, Server
 
 SUPERUSER = "postgres"
 ROLE = DATABASE = "airflow"

@@ -17,10 +17,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from embedded.servers.base import Program, Server
 from embedded.environment import REGION
 from embedded.errors import NotReadyError, StackError
 from embedded.ports import HOST
+from embedded.servers.base import Program, Server
 
 BUCKETS = ("trip-data", "metaflow")
 _OF_A_VOLUME = 128 * 1024
