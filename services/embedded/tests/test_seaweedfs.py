@@ -1,5 +1,3 @@
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -63,16 +61,6 @@ def test_wrong_credentials_are_refused(
 def test_a_missing_bucket_is_not_made_on_the_fly(s3: SeaweedFS) -> None:
     with pytest.raises(ClientError, match="NoSuchBucket"):
         s3.client.put_object(Bucket="no-such-bucket", Key="a", Body=b"")
-
-
-def test_the_filer_beside_it_does_not_open_a_back_door(s3: SeaweedFS) -> None:
-    s3.client.put_object(Bucket=BUCKETS[0], Key="secret", Body=b"secret")
-    url = f"http://{HOST}:{s3.ports['s3_filer']}/buckets/{BUCKETS[0]}/secret"
-
-    with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(url, timeout=5)
-    with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(urllib.request.Request(url, b"x", method="PUT"), timeout=5)
 
 
 def test_it_listens_on_this_machine_alone(running: Started) -> None:

@@ -20,18 +20,23 @@ from botocore.exceptions import BotoCoreError, ClientError
 from embedded.environment import REGION
 from embedded.errors import NotReadyError, StackError
 from embedded.ports import HOST
+from embedded.servers.authority import Certificate, issue
 from embedded.servers.base import Program, Server
 
 BUCKETS = ("trip-data", "metaflow")
 _OF_A_VOLUME = 128 * 1024
+_GRPC_PARTS = ("MASTER", "VOLUME", "FILER", "S3", "ADMIN", "WORKER", "CLIENT")
+_HTTP_PARTS = ("MASTER", "VOLUME", "FILER", "ADMIN", "CLIENT")
 _JWT = ("SIGNING", "SIGNING_READ", "FILER_SIGNING", "FILER_SIGNING_READ")
 
 
 class SeaweedFS(Server):
     """`weed mini`: SeaweedFS in one process, with one identity that may do everything.
 
-    `credentials` is the "s3" part of credentials.json. Its filer skips S3's authentication
-    unless the four JWT keys are set, and with no identity at all it is open to anybody.
+    `credentials` is the "s3" part of credentials.json. With no identity at all it is open to
+    anybody, and its filer skips S3's authentication unless the four JWT keys are set. With both,
+    its master still signs tokens for every user of the machine, and `weed shell` needs none: all
+    its ports but S3's ask for a certificate, which its own parts have.
     """
 
     name = "s3"
@@ -63,13 +68,14 @@ class SeaweedFS(Server):
         return f"http://{HOST}:{self.ports['s3']}"
 
     async def start(self) -> Program:
-        """Write the identity and start the server."""
+        """Write the identity and certificates, and start the server."""
         self._write_identity()
         for name in ("data", "tmp"):
             (self.data / name).mkdir(mode=0o700, exist_ok=True)
+        env = self._env | _mutual_tls(issue(self.data / "tls", "seaweedfs"))
         self._remove_sockets()
         return await Program.start(
-            [_binary(), "mini", *self._options()], log=self.log, env=self._env, cwd=self.data
+            [_binary(), "mini", *self._options()], log=self.log, env=env, cwd=self.data
         )
 
     def probe(self) -> None:
@@ -147,6 +153,8 @@ class SeaweedFS(Server):
             # Else it counts free disk / volume size, and a small disk has no volume for a bucket.
             "-volume.max=1000",
             f"-s3.config={self.data / 'identities.json'}",
+            # In its working directory; else in /tmp, where names are anybody's.
+            "-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock",
         ]  # fmt: skip
 
     def _write_identity(self) -> None:
@@ -170,6 +178,18 @@ class SeaweedFS(Server):
             for port in self.ports.values():
                 for socket in Path(folder).glob(f"seaweedfs-*-{port}.sock"):
                     socket.unlink(missing_ok=True)
+
+
+def _mutual_tls(own: Certificate) -> dict[str, str]:
+    """Return the settings by which its parts show each other the certificate, and ask for it."""
+    files = {"CERT": str(own.certificate), "KEY": str(own.key)}
+    authority = {"CA": str(own.authority)}
+    found = {"WEED_GRPC_CA": str(own.authority), "WEED_HTTPS_CLIENT_ENABLED": "true"}
+    for part in _GRPC_PARTS:
+        found |= {f"WEED_GRPC_{part}_{name}": file for name, file in files.items()}
+    for part in _HTTP_PARTS:
+        found |= {f"WEED_HTTPS_{part}_{name}": file for name, file in (files | authority).items()}
+    return found
 
 
 def client(url: str, access_key: str, secret_key: str) -> Any:
