@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,10 +33,25 @@ def command(verb: str, state: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "pipeline", verb, "--state", str(state), *more]
 
 
-def run(*words: str) -> tuple[int, str]:
+# Settings of other programs, each of which has broken somebody's local servers.
+HOSTILE = {
+    "ALL_PROXY": "socks://127.0.0.1:9/", "HTTPS_PROXY": "socks5://127.0.0.1:9/",
+    "http_proxy": "http://127.0.0.1:9", "NO_PROXY": "[::1],fd00::/8", "no_proxy": "",
+    "PGSSLMODE": "require", "PGHOSTADDR": "10.255.255.1", "PGOPTIONS": "-csearch_path=other",
+    "PGSERVICE": "elsewhere", "PGCLIENTENCODING": "LATIN1", "PGTZ": "America/New_York",
+    "SSL_CERT_FILE": "/gone/cacert.pem", "REQUESTS_CA_BUNDLE": "/gone/too.pem",
+    "PYTHONIOENCODING": "ascii", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "0",
+    "UV_PROJECT_ENVIRONMENT": "/gone", "UV_LOCKED": "1", "UV_SYSTEM_PYTHON": "1",
+    "GIT_DIR": "/gone", "GIT_CONFIG_COUNT": "7", "LC_ALL": "de_DE.ISO-8859-1",
+    "AIRFLOW__CORE__EXECUTOR": "NoSuchExecutor", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "none://",
+    "AWS_PROFILE": "gone", "METAFLOW_DATASTORE_SYSROOT_S3": "s3://elsewhere/metaflow",
+}  # fmt: skip
+
+
+def run(*words: str, **more: str) -> tuple[int, str]:
     done = subprocess.run(
         words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        timeout=600, env={**os.environ, "COLUMNS": "200"},
+        timeout=600, env={**os.environ, "COLUMNS": "200", **more}, errors="replace",
     )  # fmt: skip
     return done.returncode, done.stdout
 
@@ -197,14 +213,24 @@ def test_the_death_of_the_parent_takes_airflow_along_and_up_brings_it_back(stack
     assert pids(stack)["postgres"] == before["postgres"]
 
 
-def test_another_stack_as_another_user_beside_it(stack: Stack, other: Path) -> None:
-    """An ordinary user, where this is root: brings one up, kills its supervisor, takes it down."""
+def test_another_stack_as_another_user_in_a_hostile_environment(stack: Stack, other: Path) -> None:
+    """An ordinary user, where this is root: brings one up beside mine, and takes it down."""
     user = _as_ordinary_user()
     mine = pids(stack)
+    home = other.parent / "my h\xf6me"
+    (home / "airflow").mkdir(parents=True)
+    (home / "airflow/airflow.cfg").write_text("[core]\nexecutor = NoSuchExecutor\n")
+    (home / "airflow/airflow.py").write_text("raise SystemExit('imported by mistake')\n")
+    hostile = {
+        **HOSTILE, "HOME": str(home), "AIRFLOW_HOME": str(home / "airflow"),
+        "PYTHONPATH": str(home / "airflow"),
+    }  # fmt: skip
 
-    code, text = run(*user, *command("up", other))
+    code, text = run(*user, *command("up", other), **hostile)
 
     assert code == 0, text
+    for name in ("ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        assert re.search(rf"environment +{name}\S* \S* ?is left out: ", text), text
     second = Stack(other)
     assert not set(second.state.read()["ports"].values()) & set(
         stack.state.read()["ports"].values()
@@ -214,7 +240,7 @@ def test_another_stack_as_another_user_beside_it(stack: Stack, other: Path) -> N
         assert {process.uids().effective for process in members} == {_user_id()}
     assert not knows(second, "none")
 
-    code, text = run(*user, *command("down", other))
+    code, text = run(*user, *command("down", other), **hostile)
 
     assert (code, text.splitlines()[-1]) == (0, "stopped")
     assert processes.marked(other) == []
@@ -226,7 +252,7 @@ def test_another_stack_as_another_user_beside_it(stack: Stack, other: Path) -> N
 @pytest.fixture
 def other(stack: Stack, tmp_path: Path) -> Iterator[Path]:
     """A state directory of the ordinary user's, with the flows' environment made already."""
-    root = tmp_path / "other"
+    root = tmp_path / "the other st\xe4ck"
     state = State.at(root)
     state.create()
     if os.geteuid() == 0:

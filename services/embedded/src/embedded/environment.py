@@ -10,31 +10,20 @@ from pathlib import Path
 
 from airflow_service.settings import AirflowSecrets, AirflowSettings, airflow_environment
 
-from embedded import processes
+from embedded import caller, processes
 from embedded.errors import StackError
 from embedded.ports import HOST
 from embedded.state import Json, State
 
 REGION = "us-east-1"
-_FOREIGN = ("AIRFLOW", "METAFLOW", "AWS_", "TRIP_DATA_")
-# Where it is set, as in many containers, each task and step compiles all that it imports.
-_SLOWING = "PYTHONDONTWRITEBYTECODE"
-_LOOPBACK = f"localhost,{HOST}"
 
 
 def base_environment(state: State, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the caller's environment without its own Airflow, Metaflow and AWS settings.
+    """Return what of the caller's environment does not bend the stack (`caller.environment`).
 
-    Proxies stay, but are told to leave this machine's servers alone; where the home directory
-    cannot be written to, the caches of tools go to the state directory.
+    Where the home directory cannot be written to, the caches of tools go to the state directory.
     """
-    env = {
-        name: value
-        for name, value in inherited.items()
-        if not name.startswith(_FOREIGN) and name not in ("VIRTUAL_ENV", processes.MARK, _SLOWING)
-    }
-    for name in ("NO_PROXY", "no_proxy"):
-        env[name] = ",".join(filter(None, (env.get(name), _LOOPBACK)))
+    env, _ = caller.environment(inherited)
     if not os.access(Path(env.get("HOME", "/nonexistent")), os.W_OK):
         env["HOME"] = str(state.root)
     return env
@@ -47,6 +36,9 @@ def stack_environment(state: State, ports: Mapping[str, int], credentials: Json)
         "AWS_ACCESS_KEY_ID": credentials["s3"]["access_key_id"],
         "AWS_SECRET_ACCESS_KEY": credentials["s3"]["secret_access_key"],
         "AWS_DEFAULT_REGION": REGION,
+        # What ~/.aws says of somebody's cloud is not for this server.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ALLOW_HTTP": "true",
         # Without it boto3 asks the cloud's metadata address for credentials it already has.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from embedded import flows_env, processes, status
+from embedded import caller, flows_env, processes, status
 from embedded.environment import base_environment, deployer_environment, stack_environment
 from embedded.ports import HOST
 from embedded.start import DOWN_WAIT, POLL, SUPERVISOR, Report, Start
@@ -97,6 +98,8 @@ class Stack:
         a stack that this command started is stopped again.
         """
         self.state.create()
+        for note in caller.environment(os.environ)[1]:
+            self._report("environment", note)
         if self.state.is_locked("up"):
             self._report("stack", "another command is at work on it: waiting")
         with self.state.lock("up", wait=_UP_WAIT):

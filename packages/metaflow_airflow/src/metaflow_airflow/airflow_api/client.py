@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 import requests
 
+from metaflow_airflow.airflow_api.session import Bearer, new_session, why
 from metaflow_airflow.errors import BridgeError
 
 URL, USERNAME, PASSWORD = (
@@ -47,7 +48,7 @@ class AirflowClient:
     def __init__(self, url: str, username: str, password: str) -> None:
         self.url = url.rstrip("/")
         self._login = {"username": username, "password": password}
-        self._session = requests.Session()
+        self._session = new_session(self.url)
         self._signed_in = False
 
     @classmethod
@@ -199,9 +200,12 @@ class AirflowClient:
             return response
         if response.status_code == requests.codes.not_found:
             raise NotFoundError(self._missing(path, response))
+        raise self._broken(response)
+
+    def _broken(self, response: requests.Response) -> AirflowError:
         # 5xx: its database restarts, or a proxy before it finds nobody.
         gone = response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
-        raise (UnreachableError if gone else AirflowError)(
+        return (UnreachableError if gone else AirflowError)(
             f"Airflow at {self.url} answered {response.status_code}: {_detail(response)}"
         )
 
@@ -222,6 +226,8 @@ class AirflowClient:
                 f"({response.status_code}: {_detail(response)}). Check METAFLOW_{USERNAME} and "
                 f"METAFLOW_{PASSWORD}."
             )
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise self._broken(response)
         try:
             response.raise_for_status()
             token = response.json()["access_token"]
@@ -231,16 +237,16 @@ class AirflowClient:
                 f"(status {response.status_code}). METAFLOW_{URL} is the address that a browser "
                 "opens to see Airflow."
             ) from error
-        self._session.headers["Authorization"] = f"Bearer {token}"
+        self._session.auth = Bearer(token)
         self._signed_in = True
 
     def _send(self, method: str, path: str, **arguments: Any) -> requests.Response:
         try:
             return self._session.request(method, self.url + path, timeout=_TIMEOUT, **arguments)
-        except requests.RequestException as error:
+        except OSError as error:  # RequestException is one
             raise UnreachableError(
-                f"Airflow at {self.url} cannot be reached ({type(error).__name__}). Is it up, and "
-                f"is METAFLOW_{URL} right?"
+                f"Airflow at {self.url} cannot be reached ({why(error)}). Is it up, and is "
+                f"METAFLOW_{URL} right?"
             ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,9 @@ _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # all as Ctrl-C: stop wh
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 when it did what it was asked."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale without our dots and dashes
+            stream.reconfigure(errors="replace")
     options = parser().parse_args(arguments)
     for number in _ENDS:
         signal.signal(number, _interrupt)
