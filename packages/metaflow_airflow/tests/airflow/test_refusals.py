@@ -196,9 +196,9 @@ CASES = {
     ),
     "a cron that Airflow cannot say": Case(
         "create",
-        ("of @schedule says L:", "five-field"),
+        ("of @schedule says 5W for the day of month", "five-field"),
         {},
-        flow(on_flow="@schedule(cron='0 0 L * ? *')"),
+        flow(on_flow="@schedule(cron='0 0 5W * ? *')"),
     ),
     "an unknown time zone": Case(
         "create",

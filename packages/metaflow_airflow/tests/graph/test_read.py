@@ -1,5 +1,5 @@
 import pytest
-from metaflow_airflow.errors import NotSupportedError
+from metaflow_airflow.errors import BridgeError, NotSupportedError
 from metaflow_airflow.graph import Kind
 from metaflow_airflow.graph.read_graph import read_graph
 
@@ -92,6 +92,30 @@ def test_a_longer_circle_is_refused_with_its_steps(write_flow):
     )
 
     with pytest.raises(NotSupportedError, match=r"\*judge\* goes back .*work -> judge -> work"):
+        read_graph(flow)
+
+
+def test_a_decorator_may_forbid_retries(write_flow):
+    graph = read_graph(
+        write_flow(
+            """
+@retry(times=2)
+@unbounded_test_foreach_internal
+@step
+def start(self):
+    pass
+"""
+        )
+    )
+
+    assert (graph["start"].user_retries, graph["start"].error_retries) == (0, 0)
+
+
+def test_a_decorator_that_says_no_number_of_retries_is_named(write_flow):
+    flow = write_flow("@retry\n@step\ndef start(self):\n    pass\n")
+    flow._graph["start"].decorators[0].step_task_retry_count = lambda: None
+
+    with pytest.raises(BridgeError, match=r"@retry on step \*start\* \(line \d+\) answers None"):
         read_graph(flow)
 
 

@@ -174,6 +174,22 @@ def end(self):
     assert "chooses one of start, end, at most 7 times in a row" in explain(plan)
 
 
+def test_fractions_count_as_metaflow_counts_them(write_flow):
+    flow = write_flow(
+        """
+@retry(times=1, minutes_between_retries=1.5)
+@timeout(minutes=1.5, seconds="30")
+@step
+def start(self):
+    pass
+"""
+    )
+
+    (start,) = assemble(read_graph(flow), DEPLOYMENT).steps()
+
+    assert (start.timeout, start.execution_timeout, start.retry_delay) == (90, 150, 60)
+
+
 def test_decorators_become_the_tasks_settings(write_flow):
     flow = write_flow(
         """

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph import Decorator, Kind, Step
-from metaflow_airflow.plan.secrets import looks_secret, plain_variables
+from metaflow_airflow.plan.dag import Parameter
+from metaflow_airflow.plan.secrets import looks_secret, plain_variables, refuse_secrets
+from metaflow_airflow.plan.step import Deployment
 
 
 @pytest.mark.parametrize(
@@ -15,6 +19,22 @@ from metaflow_airflow.plan.secrets import looks_secret, plain_variables
         ("DATABASE", "postgresql://ann:pw@host/db"),
         ("KEY", "-----BEGIN RSA PRIVATE KEY-----"),
         ("ID", "AKIAABCDEFGHIJKLMNOP"),
+        ("STRIPE_KEY", "x"),
+        ("SMTP_PASS", "x"),
+        ("PGPASSWORD", "x"),
+        ("API_TOKEN_V2", "x"),
+        ("DB_PASSWORD_PROD", "x"),
+        ("dbPassword", "x"),
+        ("SERVICE_API_KEYS", "a,b"),
+        ("AWS_ACCESS_KEY_ID", "minioadmin"),
+        ("CACHE", "redis://:pw@host:6379"),
+        ("WAREHOUSE", "jdbc:postgresql://host/db?user=ann&password=pw"),
+        ("BLOBS", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=abc=="),
+        ("SLACK_WEBHOOK_URL", "https://example.org/hook/1"),
+        ("NOTIFY", "https://hooks.slack.com/services/T0/B0/x"),
+        ("MODEL", "sk-proj-abcdefghijklmnop"),
+        ("CI", "glpat-abcdefghijklmnop1234"),
+        ("CONFIG", '{"hub": "hf_abcdefghijklmnopqrstuvwx"}'),
     ],
 )
 def test_secrets(name, value):
@@ -23,7 +43,28 @@ def test_secrets(name, value):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("MODE", "fast"), ("OMP_NUM_THREADS", "2"), ("URL", "https://host/path"), ("KEYS", "a,b")],
+    [
+        ("MODE", "fast"),
+        ("OMP_NUM_THREADS", "2"),
+        ("URL", "https://host/path"),
+        ("KEYS", "a,b"),
+        ("TOKENIZERS_PARALLELISM", "false"),
+        ("MAX_TOKENS", "4096"),
+        ("TOKEN_LIMIT", "100"),
+        ("SECRETS_DIR", "/run/secrets"),
+        ("SECRET_NAME", "minio"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/a/path"),
+        ("EOS_TOKEN", "</s>"),
+        ("SORT_KEY", "pickup"),
+        ("SINGLE_PASS", "yes"),
+        ("USE_AUTH", "true"),
+        ("HF_TOKEN", ""),
+        ("KEY", "trips/2024"),
+        ("DATABASE", "postgresql://ann:${DB_PASSWORD}@host/db"),
+        ("CA", "-----BEGIN CERTIFICATE-----"),
+        ("WEBHOOK_RETRIES", "3"),
+        ("TITLE", "sk-learn"),
+    ],
 )
 def test_no_secrets(name, value):
     assert not looks_secret(name, value)
@@ -44,3 +85,30 @@ def test_a_secret_of_the_command_line_is_refused_with_the_way_out():
     with pytest.raises(BridgeError, match=r"DB_PASSWORD on step \*train\*.*Use @secrets") as error:
         plain_variables(step(attached=True))
     assert "hunter2" not in str(error.value)
+
+
+def test_a_pod_is_told_what_reaches_it():
+    pod = step(attached=True)
+    pod = replace(pod, decorators=(*pod.decorators, Decorator("kubernetes")))
+    with pytest.raises(BridgeError, match=r"kubernetes:secrets=.*METAFLOW_KUBERNETES_SECRETS"):
+        plain_variables(pod)
+
+
+def test_defaults_settings_and_other_decorators_are_looked_at():
+    deployment = Deployment("flow.py", environment={"METAFLOW_SERVICE_URL": "http://a:b@host"})
+    parameters = [
+        Parameter("api_key", ("string",), "sk-1"),
+        Parameter("db_password", ("string",), required=True),
+        Parameter("max_tokens", ("integer",), 4096),
+    ]
+    attached = Decorator("card", {"id": "AKIAABCDEFGHIJKLMNOP"}, attached=True)
+    own = Decorator("card", {"id": "AKIAABCDEFGHIJKLMNOP"})
+    steps = [Step("a", Kind.LINEAR, decorators=(attached,)), Step("b", Kind.END, decorators=(own,))]
+
+    found = [str(error) for error in refuse_secrets(deployment, parameters, steps)]
+
+    assert [text.split(" looks")[0] for text in found] == [
+        "The default of parameter *api_key*",
+        "METAFLOW_SERVICE_URL of whoever exports",
+        "--with card: its id",
+    ]

@@ -86,21 +86,7 @@ class Export:
                 f"Datastore *{datastore}* is not seen by Airflow's workers. Export with "
                 f"--datastore={'|'.join(_SHARED_DATASTORES)} (and its METAFLOW_DATASTORE_SYSROOT)."
             )
-        plan = self.plan()
-        pods = [step.name for step in plan.steps() if step.pod]
-        if pods and self.connection:
-            raise BridgeError(
-                f"--connection {self.connection}: step *{pods[0]}* runs in a pod, which an Airflow "
-                "connection cannot reach. Give pods their credentials by @kubernetes(secrets=…) "
-                "or a service account."
-            )
-        alone = [step for step in plan.steps() if step.pod and not step.pod.volumes]
-        if alone and self.obj.metadata.TYPE == "local":
-            raise BridgeError(
-                f"Step *{alone[0].name}* runs in a pod, which shares no folder with others for "
-                "*local* metadata. Export with --metadata=service (METAFLOW_SERVICE_URL), or mount "
-                "a shared volume (persistent_volume_claims) as METAFLOW_DATASTORE_SYSROOT_LOCAL."
-            )
+        self.plan()
         self._check_root(datastore)
 
     def _check_root(self, datastore: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from metaflow_airflow.errors import NotSupportedError
+from metaflow_airflow.errors import BridgeError, NotSupportedError
 from metaflow_airflow.graph.flow_graph import Decorator, Graph, Kind, Step
 
 _KINDS = {
@@ -25,6 +25,7 @@ def read_graph(flow: Any) -> Graph:
     Raises:
         NotSupportedError: for a flow that goes back to an earlier step, unless it is a switch that
             chooses itself.
+        BridgeError: for a decorator that does not say how many retries it wants.
     """
     source = flow._graph
     order = _topological(source)
@@ -36,7 +37,7 @@ def read_graph(flow: Any) -> Graph:
     steps = {}
     for name in order:
         node = source[name]
-        retries = [deco.step_task_retry_count() for deco in node.decorators]
+        user_retries, error_retries = _retries(node)
         open_splits = list(node.split_parents)
         joins = open_splits.pop() if node.type == "join" and open_splits else None
         steps[name] = Step(
@@ -48,8 +49,8 @@ def read_graph(flow: Any) -> Graph:
             scope=tuple(p for p in open_splits if source[p].type == "foreach"),
             joins=joins,
             parallel=bool(node.parallel_foreach or node.parallel_step),
-            user_retries=max([0, *(user for user, _ in retries)]),
-            error_retries=max([0, *(error for _, error in retries)]),
+            user_retries=user_retries,
+            error_retries=error_retries,
             decorators=_step_decorators(node),
             doc=(node.doc or "").strip(),
             line=node.func_lineno,
@@ -62,6 +63,22 @@ def read_graph(flow: Any) -> Graph:
         doc=(source.doc or "").strip(),
         decorators=tuple(_flow_decorators(flow._flow_decorators)),
     )
+
+
+def _retries(node: Any) -> tuple[int, int]:
+    """The most that a decorator wants of the user's code and of the fallback; one may forbid it."""
+    most = (0, 0)
+    for deco in node.decorators:
+        counts = deco.step_task_retry_count()
+        if not isinstance(counts, tuple) or len(counts) != 2:
+            raise BridgeError(
+                f"@{deco.name} on step *{node.name}* (line {node.func_lineno}) answers {counts!r} "
+                "for its numbers of retries (step_task_retry_count): it must be two numbers."
+            )
+        if counts == (None, None):
+            return 0, 0  # Metaflow's word for "no retries, whatever the others want"
+        most = (max(most[0], counts[0] or 0), max(most[1], counts[1] or 0))
+    return most
 
 
 def _step_decorators(node: Any) -> tuple[Decorator, ...]:

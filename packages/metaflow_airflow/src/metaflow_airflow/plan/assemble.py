@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from metaflow_airflow.graph import Graph, Kind, Step
 from metaflow_airflow.plan.blocks import build_blocks
-from metaflow_airflow.plan.dag import Block, HooksTask, OutcomeTask, Parameter, Plan
+from metaflow_airflow.plan.dag import (
+    Block,
+    HooksTask,
+    OutcomeTask,
+    Parameter,
+    Plan,
+    Schedule,
+    Sensor,
+)
 from metaflow_airflow.plan.exit_hooks import read_hooks
 from metaflow_airflow.plan.pod import pod_of
-from metaflow_airflow.plan.refuse import refuse
+from metaflow_airflow.plan.refuse import Refusals, refuse_graph, refuse_names, refuse_pods
 from metaflow_airflow.plan.schedule import read_schedule
-from metaflow_airflow.plan.secrets import plain_variables
+from metaflow_airflow.plan.secrets import plain_variables, refuse_secrets
 from metaflow_airflow.plan.sensors import read_sensors
-from metaflow_airflow.plan.step import Deployment, PlannedStep, Pod, Python, items_task
+from metaflow_airflow.plan.step import Deployment, ExitHooks, PlannedStep, Pod, Python, items_task
 
 # Metaflow's own timeout fires inside the step; Airflow's is the net below it, for code that does
 # not let Python handle the alarm.
@@ -53,17 +62,31 @@ def assemble(
         max_iterations: of a switch that may choose itself.
 
     Raises:
-        BridgeError: what Airflow cannot run, naming step, decorator, reason and way out.
+        BridgeError: all that Airflow cannot run, by step, decorator, reason and way out.
     """
-    refuse(graph)
-    schedule = graph.decorator("schedule")
-    pods = {step.name: pod_of(step, pod_secrets) for step in graph.steps.values()}
+    dag_id = dag_id or graph.flow
+    refusals = Refusals()
+    pods = {
+        step.name: refusals.of(partial(pod_of, step, pod_secrets), None)
+        for step in graph.steps.values()
+    }
+    variables: dict[str, dict[str, str]] = {
+        step.name: refusals.of(partial(plain_variables, step), {}) for step in graph.steps.values()
+    }
     collected = tuple(
         step.name
         for step in graph.steps.values()
         if step.kind is Kind.FOREACH
         and (step.depth or (pods[step.name] and pods_on == "triggerer"))
     )
+    schedule = refusals.of(partial(_schedule, graph), None)
+    sensors: tuple[Sensor, ...] = refusals.of(partial(read_sensors, graph), ())
+    hooks = refusals.of(partial(read_hooks, graph), None)
+    refusals.add(refuse_graph(graph))
+    refusals.add(refuse_names(graph, dag_id, collected))
+    refusals.add(refuse_secrets(deployment, parameters, tuple(graph.steps.values())))
+    refusals.add(refuse_pods(pods, deployment))
+    refusals.say()
     skippable = _skippable(graph)
     planned = {
         step.name: _plan_step(
@@ -73,19 +96,20 @@ def assemble(
             may_skip=step.name in skippable,
             loop=max_iterations if step.loops else None,
             attached=(attached or {}).get(step.name, ()),
+            environment=variables[step.name],
             pod=pods[step.name],
             python=(pythons or {}).get(step.name),
         )
         for step in graph.steps.values()
     }
     return Plan(
-        dag_id=dag_id or graph.flow,
+        dag_id=dag_id,
         flow=graph.flow,
         deployment=deployment,
-        blocks=(*build_blocks(graph, planned, collected), *_ends(graph, pods)),
+        blocks=(*build_blocks(graph, planned, collected), *_ends(graph, hooks, pods)),
         parameters=tuple(parameters),
-        sensors=read_sensors(graph),
-        schedule=read_schedule(schedule.attributes) if schedule else None,
+        sensors=sensors,
+        schedule=schedule,
         doc=graph.doc,
         paused=paused,
         max_workers=max_workers,
@@ -104,6 +128,7 @@ def _plan_step(
     may_skip: bool,
     loop: int | None,
     attached: Sequence[str],
+    environment: Mapping[str, str],
     pod: Pod | None,
     python: Python | None,
 ) -> PlannedStep:
@@ -121,12 +146,12 @@ def _plan_step(
         loop=loop,
         retries=step.user_retries + step.error_retries,
         user_retries=step.user_retries,
-        retry_delay=int(float(retry.attributes["minutes_between_retries"]) * 60) if retry else 0,
+        retry_delay=60 * _whole(retry.attributes["minutes_between_retries"]) if retry else 0,
         timeout=seconds,
         # A pod has a deadline of its own: Airflow's would leave it running.
         execution_timeout=seconds * (loop or 1) + _TIMEOUT_GRACE if seconds and not pod else None,
         decorators=tuple(spec for spec in attached if spec not in deployment.decorators),
-        environment=plain_variables(step),
+        environment=environment,
         doc=step.doc,
         pod=pod,
         python=None if python == deployment.python else python,
@@ -150,16 +175,26 @@ def _skippable(graph: Graph) -> set[str]:
     return found
 
 
-def _ends(graph: Graph, pods: Mapping[str, Pod | None]) -> Iterator[Block]:
+def _schedule(graph: Graph) -> Schedule | None:
+    decorator = graph.decorator("schedule")
+    return read_schedule(decorator.attributes) if decorator else None
+
+
+def _ends(graph: Graph, hooks: ExitHooks | None, pods: Mapping[str, Pod | None]) -> Iterator[Block]:
     """The tasks after the last step."""
-    if hooks := read_hooks(graph):
+    if hooks:
         yield HooksTask(hooks, first=graph.start, last=graph.end, pod=pods[graph.start])
         yield OutcomeTask(graph.end)
 
 
 def _seconds(attributes: Mapping[str, object]) -> int:
     return (
-        int(str(attributes.get("seconds") or 0))
-        + 60 * int(str(attributes.get("minutes") or 0))
-        + 3600 * int(str(attributes.get("hours") or 0))
+        _whole(attributes.get("seconds"))
+        + 60 * _whole(attributes.get("minutes"))
+        + 3600 * _whole(attributes.get("hours"))
     )
+
+
+def _whole(amount: object) -> int:
+    """A number of a decorator as Metaflow counts it: its fraction does not count."""
+    return int(float(str(amount or 0)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.plan.cron import five_fields
 from metaflow_airflow.plan.dag import Schedule
 
 
@@ -26,33 +26,8 @@ def read_schedule(attributes: Mapping[str, Any]) -> Schedule | None:
             "Europe/Berlin."
         ) from error
     if attributes.get("cron"):
-        return Schedule(_cron(str(attributes["cron"])), timezone)
+        return Schedule(five_fields(str(attributes["cron"])), timezone)
     for name, cron in (("weekly", "0 0 * * 0"), ("hourly", "0 * * * *"), ("daily", "0 0 * * *")):
         if attributes.get(name):
             return Schedule(cron, timezone)
     return None
-
-
-def _cron(expression: str) -> str:
-    """Five fields stay; EventBridge's six (with `?`, a year, Sunday = 1) are translated."""
-    fields = expression.split()
-    if len(fields) == 5:
-        return " ".join("*" if field == "?" else field for field in fields)
-    if len(fields) != 6:
-        raise BridgeError(
-            # Not the expression itself: Metaflow's command line takes its stars for markup.
-            f"The cron expression of @schedule has {len(fields)} fields: give five "
-            "(minute hour day month weekday), or EventBridge's six with a year."
-        )
-    *fields, year = fields
-    weekday = fields[4]
-    foreign = [field for field in fields if any(mark in field for mark in "LW#")]
-    foreign += [year] if year != "*" else []
-    if foreign:
-        raise BridgeError(
-            f"The cron expression of @schedule says {', '.join(foreign)}: a year, L, W and # "
-            "cannot be said in Airflow's cron. Use a plain five-field expression."
-        )
-    # EventBridge counts weekdays from Sunday = 1, cron from Sunday = 0; a step (/2) stays.
-    weekday = re.sub(r"(?<!/)[1-7]", lambda match: str(int(match.group()) - 1), weekday)
-    return " ".join("*" if field == "?" else field for field in [*fields[:4], weekday])
