@@ -17,7 +17,7 @@ DEPLOYMENT = Deployment(
     code="s3://b/c",
     code_sha="3f9c",
     datastore_root="s3://b",
-    options=("--metadata=local",),
+    options=("--metadata=service",),
     decorators=("card",),
     owner="ann",
     production_token="flow-0-abcd",

@@ -13,7 +13,7 @@ flow = MetaflowFlow(
     code_sha="3f9c",
     datastore="s3",
     datastore_root="s3://b",
-    options=["--metadata=local"],
+    options=["--metadata=service"],
     decorators=["card"],
     owner="ann",
     production_token="flow-0-abcd",
