@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from metaflow_airflow.runtime.launch.guard import TOKEN_VARIABLE
 from metaflow_airflow.runtime.worker.step_process import StepProcess
+from metaflow_airflow.wire.launcher import TOKEN_VARIABLE
 from metaflow_airflow.wire.task import StepResult
 
 from .support import LauncherRun, Platform

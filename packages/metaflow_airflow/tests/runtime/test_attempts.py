@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import signal
 import threading
@@ -126,20 +125,3 @@ def test_timeout_is_the_steps_own(platform: Platform, run: LauncherRun) -> None:
     assert not result.ok
     assert result.timed_out
     assert "timed out after 0 hours, 0 minutes, 1 seconds" in (result.error or "")
-
-
-def test_the_launchers_deadline_ends_what_no_alarm_ends(
-    platform: Platform, tmp_path: object
-) -> None:
-    run = LauncherRun(platform, "TroubleFlow", "trouble.py")
-    task = dataclasses.replace(
-        run.task("start"),
-        timeout=3.0,
-        env={"TROUBLE": "deaf", "STARTED": f"{tmp_path}/started"},
-    )
-    result = run.process(task, grace=0.5).run()
-    assert result.reason == "exit code 124, timed out: the step ran longer than 3 s"
-    stdout, stderr = platform.streams(run.spec("start"))
-    assert "sleeping" in stdout
-    assert "ran past its deadline" in stderr
-    assert "killing it" in stderr

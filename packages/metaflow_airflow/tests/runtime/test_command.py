@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from metaflow_airflow.runtime.failures import LaunchError
-from metaflow_airflow.runtime.flow import command
-from metaflow_airflow.runtime.flow.environ import option, step_variables
+from metaflow_airflow.runtime.flow import command_lines
+from metaflow_airflow.runtime.flow.step_variables import option, step_variables
 from metaflow_airflow.runtime.worker.step_process import step_environment
 from metaflow_airflow.wire.task import Init, StepTask
 
@@ -20,14 +20,14 @@ ROOT = Path("/work/metaflow")
 
 
 def _variables(task: StepTask, **environ: str) -> dict[str, str]:
-    return step_variables(task, ROOT, Path("/work/report"), environ)
+    return step_variables(task, ROOT, environ)
 
 
 def test_step_arguments() -> None:
     task = dataclasses.replace(
         JOIN, decospecs=("retry:times=2",), tags=("a", "b c"), namespace="prod", env={}
     )
-    assert command.step_arguments(task) == [
+    assert command_lines.step_arguments(task) == [
         "--quiet",
         "--metadata=local",
         "--with=retry:times=2",
@@ -47,7 +47,7 @@ def test_step_arguments() -> None:
 
 def test_what_is_not_given_is_not_passed_on() -> None:
     task = dataclasses.replace(JOIN, split_index=None, namespace="", max_user_code_retries=-2)
-    arguments = command.step_arguments(task, "/inputs")
+    arguments = command_lines.step_arguments(task, "/inputs")
     assert "--max-user-code-retries=-2" in arguments
     assert "--input-paths-filename=/inputs" in arguments
     given = {argument.partition("=")[0] for argument in arguments}
@@ -56,11 +56,11 @@ def test_what_is_not_given_is_not_passed_on() -> None:
 
 def test_a_step_of_a_resumed_run_names_the_other_run() -> None:
     task = dataclasses.replace(JOIN, origin_run_id="17")
-    assert command.step_arguments(task)[-1] == "--clone-run-id=17"
+    assert command_lines.step_arguments(task)[-1] == "--clone-run-id=17"
 
 
 def test_the_start_step_takes_its_parameters_task_as_input() -> None:
-    assert "--input-paths=airflow-1/_parameters/p-1" in command.step_arguments(START)
+    assert "--input-paths=airflow-1/_parameters/p-1" in command_lines.step_arguments(START)
 
 
 def test_init_arguments() -> None:
@@ -75,7 +75,7 @@ def test_init_arguments() -> None:
             "none": None,
         },
     )
-    assert command.init_arguments(dataclasses.replace(START, tags=("x",)), init)[2:] == [
+    assert command_lines.init_arguments(dataclasses.replace(START, tags=("x",)), init)[2:] == [
         "init",
         "--run-id=airflow-1",
         "--task-id=p-1",
@@ -101,7 +101,7 @@ def test_a_shell_script_for_environments_of_their_own(tmp_path: Path) -> None:
         ),
         executable="echo $MF_ARCH/id/bin/python -s",
     )
-    script = command.shell_script(task, [["init", "--x=a 'b' $HOME"], ["step", "join"]])
+    script = command_lines.shell_script(task, [["init", "--x=a 'b' $HOME"], ["step", "join"]])
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
     )
@@ -115,7 +115,7 @@ def test_a_shell_script_for_environments_of_their_own(tmp_path: Path) -> None:
 
 def test_a_failed_bootstrap_runs_no_step() -> None:
     task = dataclasses.replace(JOIN, bootstrap=("false",), executable="echo")
-    script = command.shell_script(task, [["step"]])
+    script = command_lines.shell_script(task, [["step"]])
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
 

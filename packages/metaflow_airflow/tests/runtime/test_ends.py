@@ -34,6 +34,22 @@ def test_the_steps_exit_code_is_the_launchers(fresh: LauncherRun) -> None:
     assert result.reason == "exit code 7: said to stderr last"
 
 
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        ("leave_early", "it ended with exit code 0, but not at its own end (sys.exit(0))"),
+        ("end_process", "its process ended with exit code 0 before Metaflow had stored the task"),
+    ],
+)
+def test_a_step_that_leaves_early_is_not_done(
+    fresh: LauncherRun, trouble: str, reason: str
+) -> None:
+    result = fresh.run("start", env={"TROUBLE": trouble})
+    assert not result.ok
+    assert f"step start left early: {reason}" in result.reason
+    assert result.exit_code == 202, "as under run, no retry helps"
+
+
 def test_a_step_killed_by_somebody(platform: Platform, fresh: LauncherRun) -> None:
     result = fresh.run("start", env={"TROUBLE": "kill9"})
     assert result.reason == "killed by SIGKILL: not by its launcher: out of memory?"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from metaflow_airflow.runtime.failures import BusyError, LaunchError
-from metaflow_airflow.runtime.launch.host import TaskLock, host_directory
+from metaflow_airflow.runtime.launch.host_folder import host_directory
+from metaflow_airflow.runtime.launch.task_lock import TaskLock
 from metaflow_airflow.runtime.worker.step_process import LAUNCHER
 
 from .test_task import TASK
@@ -63,7 +64,7 @@ def test_the_lock_of_the_dead_is_free(host: Path) -> None:
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from metaflow_airflow.runtime.launch.host import TaskLock\n"
+        "from metaflow_airflow.runtime.launch.task_lock import TaskLock\n"
         "from metaflow_airflow.wire.task import StepTask\n"
         "TaskLock(Path(sys.argv[1]), StepTask.from_json(sys.argv[2])).acquire(0, print)\n"
         "os.kill(os.getpid(), 9)"

@@ -19,7 +19,7 @@ from metaflow_airflow.runtime.code import package
 from metaflow_airflow.runtime.code.download import download
 from metaflow_airflow.runtime.code.package import prepare_code
 from metaflow_airflow.runtime.failures import LaunchError, UnavailableError
-from metaflow_airflow.runtime.launch.host import host_directory
+from metaflow_airflow.runtime.launch.host_folder import host_directory
 from metaflow_airflow.wire.task import StepTask
 
 from .support import Platform

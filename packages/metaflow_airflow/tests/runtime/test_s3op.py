@@ -12,7 +12,7 @@ from .support import LauncherRun, Platform
 
 BOUND = """
 import json, os
-from metaflow_airflow.runtime.s3op import VARIABLE, bound_workers
+from metaflow_airflow.runtime.flow.s3op import VARIABLE, bound_workers
 print(json.dumps(bound_workers(os.environ).get(VARIABLE)))
 """
 FITTING = str(min(64, 4 * len(os.sched_getaffinity(0))))

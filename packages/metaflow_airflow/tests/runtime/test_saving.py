@@ -13,7 +13,7 @@ SAVE = """
 import json, sys
 from io import BytesIO
 from metaflow.plugins.datastores.s3_storage import S3Storage
-from metaflow_airflow.runtime.saving import save_small_here
+from metaflow_airflow.runtime.flow.saving import save_small_here
 
 started = []
 sys.addaudithook(lambda event, _: started.append(event) if event == "subprocess.Popen" else None)

@@ -7,11 +7,7 @@ from pathlib import Path
 
 import pytest
 from metaflow.mflog.mflog import merge_logs
-from metaflow_airflow.runtime.failures import LaunchError, Stop, UnavailableError
-from metaflow_airflow.runtime.launch.judge import judge, launch_failure, stopped
-from metaflow_airflow.runtime.launch.memory import Memory
-from metaflow_airflow.runtime.launch.supervise import Ending
-from metaflow_airflow.runtime.output.errorline import error_line
+from metaflow_airflow.runtime.output.error_line import error_line
 from metaflow_airflow.runtime.output.lines import LineSplitter
 from metaflow_airflow.runtime.output.log_file import LogFile
 
@@ -134,55 +130,6 @@ TIMEOUT = """\
 )
 def test_error_line(text: str, line: str | None) -> None:
     assert error_line(text) == line
-
-
-@pytest.mark.parametrize(
-    ("ending", "stderr", "reason", "code"),
-    [
-        (Ending(1), TRACEBACK, "exit code 1: ValueError: the answer", 1),
-        (
-            Ending(1),
-            TIMEOUT,
-            "exit code 1, timed out: @timeout: Step timed timed out after 3 seconds",
-            1,
-        ),
-        (Ending(-9), "", "killed by SIGKILL: not by its launcher: out of memory?", 137),
-        (Ending(-11), "", "killed by SIGSEGV", 139),
-        (Ending(-15, asked=15), "", "killed by SIGTERM: asked to end by SIGTERM", 143),
-        (Ending(0, asked=15), "", "killed by SIGTERM: asked to end by SIGTERM", 143),
-        (Ending(-9, worker_died=True), "", "killed by SIGKILL: the Airflow worker died", 137),
-        (
-            Ending(-15, timed_out=True),
-            "",
-            "exit code 124, timed out: the step ran longer than 30 s",
-            124,
-        ),
-    ],
-)
-def test_how_a_step_ended(ending: Ending, stderr: str, reason: str, code: int) -> None:
-    result = judge(ending, "", stderr, 30.0)
-    assert not result.ok
-    assert (result.reason, result.exit_code) == (reason, code)
-
-
-def test_a_step_killed_for_its_memory_says_what_it_used() -> None:
-    before, after = Memory(40_000_000, 64_000_000, 1), Memory(63_800_000, 64_000_000, 2)
-
-    killed = judge(Ending(-9), "", "", None, (before, after))
-    its_child = judge(Ending(1), "", TRACEBACK, None, (before, after))
-    by_somebody = judge(Ending(-9), "", "", None, (after, after))
-
-    assert killed.reason == "killed by SIGKILL: out of memory: it used 64 MB of 64 MB"
-    assert killed.memory == its_child.memory == 63_800_000
-    assert by_somebody.memory is None
-
-
-def test_how_a_launch_ended() -> None:
-    assert judge(Ending(0), "", "a warning", None).ok
-    assert stopped(Stop(15)).exit_code == 143
-    assert "worker died" in stopped(Stop(None)).reason
-    assert launch_failure(LaunchError("x")).exit_code == 78
-    assert launch_failure(UnavailableError("x")).exit_code == 69
 
 
 def test_a_full_disk_stops_the_log_and_nothing_else() -> None:

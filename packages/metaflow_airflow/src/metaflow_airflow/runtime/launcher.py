@@ -25,7 +25,7 @@ def import_main() -> ModuleType:
     package = importlib.util.module_from_spec(spec)
     sys.modules[_NAME] = package
     spec.loader.exec_module(package)
-    return importlib.import_module(f"{_NAME}.runtime.launch.main")
+    return importlib.import_module(f"{_NAME}.runtime.launch.command_line")
 
 
 if __name__ == "__main__":

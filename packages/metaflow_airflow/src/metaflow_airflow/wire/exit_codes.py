@@ -1,4 +1,4 @@
-"""With which exit codes a launcher says that it could not run its step."""
+"""With which exit codes a launcher says why there is no result of its step."""
 
 from __future__ import annotations
 
@@ -14,5 +14,8 @@ MISCONFIGURED = 78
 BROKEN = 70
 """The launcher itself failed."""
 
-NO_RETRY = (202, MISCONFIGURED)
-"""Another attempt would end the same way; 202 is Metaflow's own code for that."""
+DISALLOW_RETRY = 202
+"""Metaflow's own, METAFLOW_EXIT_DISALLOW_RETRY."""
+
+NO_RETRY = (DISALLOW_RETRY, MISCONFIGURED)
+"""Another attempt would end the same way."""

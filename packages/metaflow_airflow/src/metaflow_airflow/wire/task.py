@@ -73,7 +73,6 @@ class StepTask:
         defaults: variables where the place that it runs in does not set them.
         clone: the task of which this one may become a copy, instead of running.
         hooks: exit hooks to call instead of running a step: import paths, or functions' names.
-        timeout: seconds after which the launcher ends the step (its own @timeout comes earlier).
     """
 
     flow: str
@@ -104,7 +103,6 @@ class StepTask:
     defaults: Mapping[str, str] = field(default_factory=dict)
     clone: Clone | None = None
     hooks: tuple[str, ...] = ()
-    timeout: float | None = None
 
     @property
     def in_shell(self) -> bool:
@@ -148,7 +146,7 @@ class StepResult:
         exit_code: of the step; 128 + n when signal n ended it.
         cardinality: how many items a foreach step made. choice: the step that a switch picked.
         error: the last line of the step's own error, or why it was ended.
-        timed_out: by @timeout or by the launcher's own deadline.
+        timed_out: by @timeout.
         killed_by: number of the signal that ended the step.
         copied: Unix time at which the task began that this one became a copy of.
         memory: bytes that its container had used at most when it was killed for them.
@@ -174,7 +172,9 @@ class StepResult:
             parts.append(f"exit code {self.exit_code}")
         if self.timed_out:
             parts.append("timed out")
-        return ": ".join([", ".join(parts), *([self.error] if self.error else [])])
+        return (
+            ": ".join(filter(None, [", ".join(parts), self.error])) or f"exit code {DISALLOW_RETRY}"
+        )
 
     def to_json(self, at_most: int | None = None) -> str:
         """As JSON text; the error is cut where it would take more bytes than `at_most`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...compat import metaflow as upstream
 from ...wire.task import StepTask
 
 
@@ -11,7 +12,5 @@ def call_hook(task: StepTask, name: str) -> int:
     Args:
         name: import path, or a function's name in the flow's file.
     """
-    from metaflow.plugins.exit_hook import exit_hook_script
-
-    exit_hook_script.main(task.script, name, f"{task.flow}/{task.run_id}")
+    upstream.call_exit_hook(task.script, name, f"{task.flow}/{task.run_id}")
     return 0

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from ...compat import metaflow as upstream
+
 VARIABLE = "METAFLOW_S3_WORKER_COUNT"
 _A_CORE = 4  # a transfer waits more than it computes
 _MOST = 64  # Metaflow's own number
@@ -19,8 +21,6 @@ def bound_workers(environ: Mapping[str, str]) -> dict[str, str]:
 
     Needs Metaflow, whose configuration file may name it too.
     """
-    from metaflow.metaflow_config_funcs import init_config
-
-    if VARIABLE in environ or VARIABLE in init_config():
+    if VARIABLE in environ or upstream.configured(VARIABLE):
         return dict(environ)
     return {**environ, VARIABLE: str(min(_MOST, _A_CORE * len(os.sched_getaffinity(0))))}

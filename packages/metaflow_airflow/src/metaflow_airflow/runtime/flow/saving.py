@@ -8,10 +8,12 @@ what all else of a trivial step does.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from itertools import chain
 from typing import Any
+
+from ...compat import metaflow as upstream
 
 _FEW = 32
 _SMALL = 4 << 20  # bytes of all together: sent one after the other, sooner than Python starts
@@ -20,8 +22,10 @@ _ONE_BY_ONE = 1  # as a hint of their number
 
 def save_small_here(storage: type[Any]) -> None:
     """Make Metaflow's S3 storage send few small objects from this process; others go as before."""
-    save = storage.save_bytes
+    upstream.replace_save_bytes(storage, _few_here)
 
+
+def _few_here(save: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(save)
     def save_bytes(
         self: Any, path_and_bytes_iter: Iterable[Any], overwrite: bool = False, len_hint: int = 0
@@ -32,7 +36,7 @@ def save_small_here(storage: type[Any]) -> None:
             return save(self, first, overwrite, _ONE_BY_ONE)
         return save(self, chain(first, rest), overwrite, len_hint)
 
-    storage.save_bytes = save_bytes
+    return save_bytes
 
 
 def _while_small(items: Iterator[Any]) -> Iterator[Any]:

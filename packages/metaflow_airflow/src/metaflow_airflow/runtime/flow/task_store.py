@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from ...compat import metaflow as upstream
 from ...wire.ids import MAX_ATTEMPTS, former_task_id, next_generation
 from ...wire.task import Clone, Init, StepTask
 from ..failures import LaunchError, UnavailableError
@@ -18,18 +19,34 @@ _REFUSALS = ("MetaflowS3AccessDenied",)
 
 
 @dataclass(frozen=True)
+class StoredTask:
+    """What Metaflow has stored of an attempt that it has marked as done.
+
+    Args:
+        ok: whether it ended well, in Metaflow's own words. kind: of the step, as its graph has it.
+        went_to: the steps that self.next() named. leads_to: the steps of the graph.
+        cardinality: how many items a foreach step made. choice: the step that a switch picked.
+    """
+
+    ok: bool
+    kind: str
+    went_to: tuple[str, ...]
+    leads_to: tuple[str, ...]
+    cardinality: int | None = None
+    choice: str | None = None
+
+
+@dataclass(frozen=True)
 class Finished:
-    """A task that ended well.
+    """A task of another run that ended well.
 
     Args:
         pathspec: run/step/task. began: Unix time of its last attempt.
-        cardinality: how many items a foreach step made. choice: the step that a switch picked.
     """
 
     pathspec: str
     began: float
-    cardinality: int | None = None
-    choice: str | None = None
+    stored: StoredTask
 
 
 class TaskStore:
@@ -41,17 +58,11 @@ class TaskStore:
     """
 
     def __init__(self, task: StepTask) -> None:
-        from metaflow.datastore import FlowDataStore
-        from metaflow.plugins import DATASTORES
-
-        found = [each for each in DATASTORES if task.datastore == each.TYPE]
-        if not found:
+        self.storage: Any = upstream.storage_of(task.datastore)
+        if self.storage is None:
             raise LaunchError(f"This Metaflow has no datastore of type {task.datastore!r}.")
-        self.storage: type[Any] = found[0]
         self._task = task
-        self._store: Any = FlowDataStore(
-            task.flow, None, storage_impl=self.storage, ds_root=task.datastore_root
-        )
+        self._store: Any = upstream.open_datastore(task.flow, self.storage, task.datastore_root)
 
     def claim_attempt(self) -> None:
         """Make the attempts of the task one row, with this one at its end.
@@ -62,12 +73,10 @@ class TaskStore:
         Raises:
             LaunchError: a later attempt is there.
         """
-        from metaflow.datastore.task_datastore import TaskDataStore
-
-        task, mark = self._task, TaskDataStore.METADATA_ATTEMPT_SUFFIX
+        task = self._task
         with _answers(task):
             later = task.attempt + 1
-            if later < MAX_ATTEMPTS and self._attempt(later).has_metadata(mark):
+            if later < MAX_ATTEMPTS and upstream.has_begun(self._attempt(later)):
                 raise LaunchError(
                     f"{task.flow}/{task.pathspec} has an attempt {later} already, so attempt "
                     f"{task.attempt} cannot run any more: this DAG run has the name of an older, "
@@ -75,7 +84,7 @@ class TaskStore:
                 )
             for earlier in range(task.attempt):
                 store = self._attempt(earlier)
-                if not store.has_metadata(mark):
+                if not upstream.has_begun(store):
                     store.init_task()
 
     def mark_ended(self) -> None:
@@ -94,6 +103,14 @@ class TaskStore:
         with _answers(self._task):
             return bool(self._parameters(init).has_metadata(_INIT_DONE))
 
+    def has_parameters(self, init: Init) -> bool:
+        """Whether Metaflow has marked the `_parameters` task as done."""
+        with _answers(self._task):
+            found = upstream.done_attempt(
+                self._store, self._task.run_id, upstream.PARAMETERS, init.task_id, 0
+            )
+            return found is not None
+
     def mark_initialized(self, init: Init) -> None:
         """Say that `init` ended well. Metaflow's own mark stands before the last of its work."""
         with _answers(self._task):
@@ -101,12 +118,19 @@ class TaskStore:
 
     def save_logs(self, stdout: Path | None, stderr: Path | None) -> None:
         """Bring the log files of the attempt to where clients look for them."""
-        from metaflow.mflog import TASK_LOG_SOURCE
-
         files = {"stdout": stdout, "stderr": stderr}
         self._attempt(self._task.attempt).save_logs(
-            TASK_LOG_SOURCE, {stream: path for stream, path in files.items() if path}
+            upstream.task_log_source(), {stream: path for stream, path in files.items() if path}
         )
+
+    def stored(self) -> StoredTask | None:
+        """This attempt, once it has ended; None unless Metaflow has marked it as done."""
+        task = self._task
+        with _answers(task):
+            found = upstream.done_attempt(
+                self._store, task.run_id, task.step, task.task_id, task.attempt
+            )
+            return _read(found, task.step) if found else None
 
     def find_finished(self, clone: Clone) -> Finished | None:
         """The task to copy: the last generation of it, if that ended well and is not stale."""
@@ -117,16 +141,10 @@ class TaskStore:
             store = self._finished(pathspec)
             if store is None:
                 return None
-            began = _began(store)
-            if not store["_task_ok"] or began < clone.inputs_began:
+            began, stored = upstream.began(store), _read(store, self._task.step)
+            if not stored.ok or began < clone.inputs_began:
                 return None
-            kind = store["_graph_info"]["steps"][self._task.step]["type"]
-            return Finished(
-                pathspec,
-                began,
-                cardinality=store["_foreach_num_splits"] if kind == "split-foreach" else None,
-                choice=store["_transition"][0][0] if kind == "split-switch" else None,
-            )
+            return Finished(pathspec, began, stored)
 
     def parameters_of(self, run_id: str) -> str:
         """run/_parameters/task of another run, the newest one.
@@ -135,14 +153,14 @@ class TaskStore:
             LaunchError: that run has none.
         """
         with _answers(self._task):
-            found = self._store.get_task_datastores(run_id, steps=["_parameters"])
+            found = self._store.get_task_datastores(run_id, steps=[upstream.PARAMETERS])
             if not found:
                 raise LaunchError(
                     f"Run {self._task.flow}/{run_id} has no parameters in "
                     f"{self._task.datastore_root}: there is nothing to resume. See: airflow "
                     "list-runs"
                 )
-            return str(max(found, key=_began).pathspec)
+            return str(max(found, key=upstream.began).pathspec)
 
     def _last_generation(self, pathspec: str) -> str | None:
         """The task, or the last one that took over from it after a clear; None: never begun."""
@@ -152,7 +170,7 @@ class TaskStore:
             for generation in count():
                 task_id = next_generation(name, generation)
                 store = self._store.get_task_datastore(run_id, step, task_id, attempt=0, mode="w")
-                if not store.has_metadata(store.METADATA_ATTEMPT_SUFFIX):
+                if not upstream.has_begun(store):
                     break
                 found = f"{run_id}/{step}/{task_id}"
             if found:
@@ -176,13 +194,25 @@ class TaskStore:
 
     def _parameters(self, init: Init) -> Any:
         return self._store.get_task_datastore(
-            self._task.run_id, "_parameters", init.task_id, attempt=0, mode="w"
+            self._task.run_id, upstream.PARAMETERS, init.task_id, attempt=0, mode="w"
         )
 
 
-def _began(store: Any) -> float:
-    name = store.METADATA_ATTEMPT_SUFFIX
-    return float(store.load_metadata([name])[name]["time"])
+def _read(store: Any, step: str) -> StoredTask:
+    found = upstream.artifacts(
+        store, upstream.TASK_OK, upstream.TRANSITION, upstream.NUM_SPLITS, upstream.GRAPH
+    )
+    node = found[upstream.GRAPH]["steps"][step]
+    went_to = tuple((found.get(upstream.TRANSITION) or [()])[0])
+    kind = node["type"]
+    return StoredTask(
+        ok=bool(found.get(upstream.TASK_OK)),
+        kind=kind,
+        went_to=went_to,
+        leads_to=tuple(node["next"]),
+        cardinality=found.get(upstream.NUM_SPLITS) if kind == "split-foreach" else None,
+        choice=went_to[0] if kind == "split-switch" and went_to else None,
+    )
 
 
 class _answers:

@@ -1,7 +1,7 @@
-"""Ends the processes of a step: all of its group, and those that left it.
+"""Cleans up after a launcher that was killed: a small process beside it.
 
-The guard is a small process beside the launcher that does so when the launcher itself was killed.
-It tells by the end of a pipe, and holds the task's lock until the step is gone.
+The guard tells by the end of a pipe that the launcher is gone. It ends the step, removes its
+folder, and holds the task's lock until then.
 """
 
 from __future__ import annotations
@@ -10,58 +10,12 @@ import contextlib
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-TOKEN_VARIABLE = "METAFLOW_AIRFLOW_PROCESS_TOKEN"  # noqa: S105 - a mark, no secret
-"""Every process of a step carries it, so that those are found that left the step's group."""
+from .end_processes import end_group, end_strays
 
-_ROUNDS = 20
 _STRANDED = signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT
-
-
-def end_group(group: int) -> None:
-    """Kill all processes of the group."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
-
-
-def end_strays(token: str, spare: tuple[int, ...]) -> int:
-    """Kill all processes of this user that carry the token, wherever they went; how many.
-
-    Args:
-        spare: process ids that live on.
-    """
-    if not token:
-        return 0
-    mark = f"{TOKEN_VARIABLE}={token}".encode()
-    killed = 0
-    for _ in range(_ROUNDS):
-        # One that is killed may have forked meanwhile: until none is found.
-        found = [pid for pid in _carriers(mark) if pid not in spare]
-        if not found:
-            break
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                killed += 1
-        time.sleep(0.01)
-    return killed
-
-
-def _carriers(mark: bytes) -> list[int]:
-    found = []
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        try:
-            environ = Path(entry.path, "environ").read_bytes()
-        except OSError:
-            continue  # somebody else's, or gone meanwhile
-        if mark in environ.split(b"\0"):
-            found.append(int(entry.name))
-    return found
 
 
 class Guard:

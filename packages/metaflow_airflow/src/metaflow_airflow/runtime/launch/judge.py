@@ -8,21 +8,17 @@ from dataclasses import replace
 from ...wire.exit_codes import BROKEN
 from ...wire.task import StepResult, signal_name
 from ..failures import LaunchError, Stop
-from ..output.errorline import error_line
+from ..output.error_line import error_line
 from .memory import Memory
-from .supervise import Ending
-
-TIMED_OUT = 124
-"""Exit code, as of timeout(1)."""
+from .watch_child import ChildEnd
 
 _TIMEOUT = "@timeout:"
 
 
 def judge(
-    ending: Ending,
+    ending: ChildEnd,
     stdout: str,
     stderr: str,
-    timeout: float | None,
     memory: tuple[Memory | None, Memory | None] = (None, None),
 ) -> StepResult:
     """The result of a child.
@@ -34,9 +30,6 @@ def judge(
     line = error_line(stderr) or error_line(stdout)
     if ending.worker_died:
         return _killed(signal.SIGKILL, "the Airflow worker died")
-    if ending.timed_out:
-        error = f"the step ran longer than {timeout:g} s"
-        return StepResult(ok=False, exit_code=TIMED_OUT, error=error, timed_out=True)
     if ending.asked is not None:
         return _killed(ending.asked, f"asked to end by {signal_name(ending.asked)}")
     before, after = memory

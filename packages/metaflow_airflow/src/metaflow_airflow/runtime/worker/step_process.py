@@ -18,17 +18,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
+from ...wire.launcher import GRACE, TOKEN_VARIABLE, UPLOAD_GRACE
 from ...wire.task import StepResult, StepTask, signal_name
-from ..launch.guard import TOKEN_VARIABLE
 from .pump import Pump
 
 LAUNCHER = Path(__file__).parents[1] / "launcher.py"
-
-GRACE = 10.0
-"""Seconds between SIGTERM and SIGKILL for the step's processes."""
-
-UPLOAD_GRACE = 20.0
-"""Seconds that a launcher gets, after its step has ended, to bring the logs home."""
 
 _KILL_SECONDS = 10.0
 

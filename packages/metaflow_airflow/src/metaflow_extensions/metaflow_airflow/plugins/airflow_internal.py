@@ -1,14 +1,11 @@
-"""The decorator that every step gets on Airflow: tells the launcher what Airflow must know."""
+"""The decorator that every step gets on Airflow: says which of its task instances it is."""
 
-import json
 import os
-from pathlib import Path
 from typing import Any
 
 from metaflow.decorators import StepDecorator
 from metaflow.metadata_provider import MetaDatum
 
-RESULT_VARIABLE = "METAFLOW_AIRFLOW_RESULT"
 _METADATA = {
     "airflow-dag-id": "METAFLOW_AIRFLOW_DAG_ID",
     "airflow-dag-run-id": "METAFLOW_AIRFLOW_DAG_RUN_ID",
@@ -19,7 +16,7 @@ _METADATA = {
 
 
 class AirflowInternalDecorator(StepDecorator):
-    """Records the Airflow task instance with the task; reports cardinality and choice."""
+    """Records the Airflow task instance with the task; sets what no DAG file may show."""
 
     name = "airflow_internal"
 
@@ -55,24 +52,7 @@ class AirflowInternalDecorator(StepDecorator):
         )
         for decorator in graph[step_name].decorators:
             if decorator.name == "environment":
-                for key, value in decorator.attributes["vars"].items():
-                    os.environ.setdefault(key, str(value))
-
-    def task_finished(
-        self,
-        step_name: str,
-        flow: Any,
-        graph: Any,
-        is_task_ok: bool,
-        retry_count: int,
-        max_user_code_retries: int,
-    ) -> None:
-        """Write how many items a foreach made, or which step a switch chose."""
-        result = os.environ.get(RESULT_VARIABLE)
-        if not result or not is_task_ok:
-            return
-        kind = graph[step_name].type
-        if kind == "foreach":
-            Path(result).write_text(json.dumps({"cardinality": flow._foreach_num_splits}))
-        elif kind == "split-switch":
-            Path(result).write_text(json.dumps({"choice": flow._transition[0][0]}))
+                values = dict(decorator.attributes["vars"])
+                # Stands before Python starts, and the launcher has put the code package before it.
+                values.pop("PYTHONPATH", None)
+                os.environ.update({key: str(value) for key, value in values.items()})

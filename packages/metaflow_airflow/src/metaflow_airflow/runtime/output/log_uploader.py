@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from ..flow.task_store import TaskStore
-from ..launch.prepare import Work
+from ...compat import metaflow as upstream
+from .log_file import LogFile
 
 _SHARE = 10
 """An upload that takes t seconds is followed by a pause of at least ten times that."""
@@ -17,12 +18,19 @@ class LogUploader:
     """Uploads often at first, seldom later, as Metaflow does; and once more at the end.
 
     Args:
+        save: takes the files of stdout and stderr to the datastore; None for one without news.
         say: gets one line when the logs could not be brought home.
     """
 
-    def __init__(self, store: TaskStore, work: Work, say: Callable[[str], None]) -> None:
-        self._store = store
-        self._stdout, self._stderr = work.stdout, work.stderr
+    def __init__(
+        self,
+        stdout: LogFile,
+        stderr: LogFile,
+        save: Callable[[Path | None, Path | None], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._stdout, self._stderr = stdout, stderr
+        self._save = save
         self._say = say
         self._sizes = (0, 0)
         self._stopped = threading.Event()
@@ -46,12 +54,10 @@ class LogUploader:
             self._say(f"the step's logs could not be uploaded as a whole: {failure}")
 
     def _run(self) -> None:
-        from metaflow.mflog import update_delay
-
         started = time.monotonic()
         while not self._stopped.is_set():
             took = self._upload()
-            delay = update_delay(time.monotonic() - started)
+            delay = upstream.log_upload_delay(time.monotonic() - started)
             self._stopped.wait(max(delay, _SHARE * took))
         self._upload()
 
@@ -62,7 +68,7 @@ class LogUploader:
         started = time.monotonic()
         try:
             # An empty stream has no file: readers take a missing one for empty.
-            self._store.save_logs(
+            self._save(
                 self._stdout.path if sizes[0] != self._sizes[0] else None,
                 self._stderr.path if sizes[1] != self._sizes[1] else None,
             )

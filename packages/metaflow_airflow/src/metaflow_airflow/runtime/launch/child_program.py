@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Program:
+class ChildProgram:
     """Something to do in a child.
 
     Args:
@@ -43,14 +43,12 @@ class Program:
         return 0
 
 
-def clear_main() -> types.ModuleType:
-    """Put a fresh `__main__` in place, for a script to come; returns the old one, to be kept.
+def clear_main() -> None:
+    """Put a fresh `__main__` in place, for a script to come.
 
     Before Metaflow is imported, which puts classes there that it pickles by that name.
     """
-    old = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
-    return old
 
 
 def _open_streams() -> None:

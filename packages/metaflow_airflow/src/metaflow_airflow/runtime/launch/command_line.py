@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...wire.exit_codes import MISCONFIGURED
+from ...wire.launcher import GRACE
 from ...wire.payload import unpack
 from ...wire.task import StepTask, TaskFormatError
-from ..worker.step_process import GRACE
-from .child import Program
+from .child_program import ChildProgram
 
 VARIABLE_PREFIX = "env:"
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, TaskFormatError) as error:
         sys.stderr.write(f"[metaflow-airflow] {error}\n")
         return MISCONFIGURED
-    from .launch import Launch
+    from .lifecycle import Launch
 
     outcome = Launch(
         task,
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         grace=options.grace,
         lock_wait=options.lock_wait,
     ).run()
-    if isinstance(outcome, Program):
+    if isinstance(outcome, ChildProgram):
         return outcome.run()
     # Threads of an upload that hangs must not keep the launcher.
     sys.stdout.flush()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..output.log_file import LogFile
 from ..output.sink import Sink
-from .guard import end_group
+from .end_processes import end_group
 from .signals import Lifeline, Signals
 
 _CHUNK = 64 * 1024
@@ -20,7 +20,7 @@ _TICK = 1.0
 
 
 @dataclass
-class Stream:
+class ChildStream:
     """One stream of the step: what the child writes goes to the sink and to the log."""
 
     source: int
@@ -41,22 +41,21 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Ending:
+class ChildEnd:
     """How a child ended.
 
     Args:
         status: its exit code, negative for a signal.
-        asked: the signal by which somebody ended it. worker_died, timed_out: why it was ended.
+        asked: the signal by which somebody ended it. worker_died: why it was ended.
     """
 
     status: int
     asked: int | None = None
     worker_died: bool = False
-    timed_out: bool = False
 
 
 @dataclass
-class Supervisor:
+class ChildWatch:
     """Follows children one after the other.
 
     Args:
@@ -73,15 +72,9 @@ class Supervisor:
     end_strays: Callable[[], int]
     look: Callable[[], None] = lambda: None
 
-    def follow(
-        self, pid: int, streams: tuple[Stream, Stream], deadline: float | None = None
-    ) -> Ending:
-        """Wait for the child (leader of its process group) and end its whole group.
-
-        Args:
-            deadline: of time.monotonic, after which the child is asked to end.
-        """
-        watched = _Watched(self, pid, streams, deadline)
+    def follow(self, pid: int, streams: tuple[ChildStream, ChildStream]) -> ChildEnd:
+        """Wait for the child (leader of its process group) and end its whole group."""
+        watched = _Watched(self, pid, streams)
         try:
             while not watched.has_ended():
                 watched.step()
@@ -91,21 +84,18 @@ class Supervisor:
             self.end_strays()
             _, status = os.waitpid(pid, 0)
         watched.drain()
-        return Ending(
-            os.waitstatus_to_exitcode(status), watched.asked, watched.worker_died, watched.timed_out
-        )
+        return ChildEnd(os.waitstatus_to_exitcode(status), watched.asked, watched.worker_died)
 
 
 class _Watched:
     def __init__(
-        self, owner: Supervisor, pid: int, streams: tuple[Stream, Stream], deadline: float | None
+        self, owner: ChildWatch, pid: int, streams: tuple[ChildStream, ChildStream]
     ) -> None:
         self._owner, self._pid, self._streams = owner, pid, streams
-        self._deadline = deadline
         self._kill_at: float | None = None
         self._look_at = 0.0
         self.asked: int | None = None
-        self.worker_died = self.timed_out = False
+        self.worker_died = False
 
     def has_ended(self) -> bool:
         return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -122,10 +112,6 @@ class _Watched:
         if now >= self._look_at:
             self._look_at = now + _TICK
             self._owner.look()
-        if self._deadline is not None and now > self._deadline and not self.timed_out:
-            self.timed_out = True
-            self._owner.say("the step ran past its deadline: ending it")
-            self._end_soon()
         if self._kill_at is not None and now > self._kill_at:
             self._owner.say(f"the step did not end within {self._owner.grace:g} s: killing it")
             self._kill_at = None
@@ -165,9 +151,9 @@ class _Watched:
                 stream.read()
 
     def _patience(self) -> float:
-        now = time.monotonic()
-        ends = [end - now for end in (self._deadline, self._kill_at) if end is not None]
-        return max(0.01, min([_TICK, *ends]))
+        if self._kill_at is None:
+            return _TICK
+        return max(0.01, min(_TICK, self._kill_at - time.monotonic()))
 
     def _ask(self, number: int) -> None:
         if self.asked is None:

@@ -11,9 +11,6 @@ from ...wire.task import StepTask
 from ..code.package import CODE_DIRECTORY
 from ..failures import LaunchError
 
-RESULT_VARIABLE = "METAFLOW_AIRFLOW_RESULT"
-"""Names the file into which @airflow_internal writes what Airflow must know of the step."""
-
 RUNTIME_NAME = "airflow"
 
 
@@ -33,13 +30,11 @@ def import_path(task: StepTask, root: Path) -> Path:
     return folders[version]
 
 
-def step_variables(
-    task: StepTask, root: Path, result: Path, environ: Mapping[str, str]
-) -> dict[str, str]:
+def step_variables(task: StepTask, root: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of the step.
 
     Args:
-        root: of the unpacked code package. result: file for @airflow_internal.
+        root: of the unpacked code package.
         environ: what the launcher was started with.
     """
     variables = {**task.defaults, **environ, **task.env}
@@ -70,7 +65,6 @@ def step_variables(
         "METAFLOW_EXTRACTED_ROOT": str(root),
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
         "PYTHONUNBUFFERED": "x",
-        RESULT_VARIABLE: str(result),
     }
     if task.in_shell:
         # uv would install into the environment of the launcher's Python.

@@ -1,0 +1,49 @@
+"""Whether a step that ended with exit code 0 has done its work, by what Metaflow stored. Pure.
+
+Metaflow's own runtime looks too: a step that leaves by sys.exit(0), os._exit(0) or before its
+self.next() ends the run, without a retry and past @catch.
+"""
+
+from __future__ import annotations
+
+from ...wire.exit_codes import DISALLOW_RETRY
+from ...wire.task import StepResult
+from ..flow.task_store import StoredTask
+
+_SWITCH = "split-switch"
+
+
+def proven(step: str, stored: StoredTask | None) -> StepResult:
+    """The result of a step whose process ended with exit code 0.
+
+    Args:
+        stored: what Metaflow has stored of it; None if it has not marked it as done.
+    """
+    missing = _missing(stored)
+    if stored is None or missing:
+        error = f"step {step} left early: {missing}"
+        return StepResult(ok=False, exit_code=DISALLOW_RETRY, error=error)
+    return StepResult(ok=True, exit_code=0, cardinality=stored.cardinality, choice=stored.choice)
+
+
+def _missing(stored: StoredTask | None) -> str | None:
+    """What a step lacks to be done; None if it is."""
+    if stored is None:
+        return (
+            "its process ended with exit code 0 before Metaflow had stored the task "
+            "(os._exit(0), or a library that ends the process)"
+        )
+    if not stored.ok:
+        return "it ended with exit code 0, but not at its own end (sys.exit(0))"
+    if _is_as_planned(stored):
+        return None
+    expected = (" or " if stored.kind == _SWITCH else ", ").join(stored.leads_to)
+    if not stored.went_to:
+        return f"it returned without self.next(), which was to lead to {expected}"
+    return f"self.next() led to {', '.join(stored.went_to)} instead of {expected}"
+
+
+def _is_as_planned(stored: StoredTask) -> bool:
+    if stored.kind == _SWITCH:
+        return len(stored.went_to) == 1 and stored.went_to[0] in stored.leads_to
+    return stored.went_to == stored.leads_to
