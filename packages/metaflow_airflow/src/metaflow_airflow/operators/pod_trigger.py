@@ -26,7 +26,7 @@ from metaflow_airflow.pods.spec import manifest
 from metaflow_airflow.wire.task import StepTask
 
 LIFE_KEY = "metaflow_life"
-_GRACE = 60  # seconds that Metaflow's own timeout, then the launcher's, have before ours
+_GRACE = 60  # seconds that Metaflow's own timeout has before ours
 _ENDED = ("success", "failed", "skipped", "upstream_failed", "removed", "up_for_retry", None)
 
 

@@ -172,9 +172,7 @@ class StepResult:
             parts.append(f"exit code {self.exit_code}")
         if self.timed_out:
             parts.append("timed out")
-        return (
-            ": ".join(filter(None, [", ".join(parts), self.error])) or f"exit code {DISALLOW_RETRY}"
-        )
+        return ": ".join([", ".join(parts), *([self.error] if self.error else [])])
 
     def to_json(self, at_most: int | None = None) -> str:
         """As JSON text; the error is cut where it would take more bytes than `at_most`."""
