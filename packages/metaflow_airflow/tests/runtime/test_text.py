@@ -81,11 +81,14 @@ def test_a_log_grows_no_further_than_it_may(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "log", max_bytes=2000)
     for _ in range(100):
         log.append(b"x" * 80 + b"\n")
-    log.append(b"the end\n")
+    log.append("the é end\n".encode())
+    log.close()
     text = log.path.read_text()
     assert len(text) < 2300
     assert text.count("more than 2000 bytes") == 1
-    assert log.tail.endswith("the end\n")
+    assert log.tail.endswith("the é end\n")
+    assert text.endswith(f"] {log.dropped} bytes are in Airflow's log only\n")
+    assert log.dropped == 100 * 81 + 11 - 81 * text.count("]" + "x" * 80)
 
 
 TRACEBACK = """\

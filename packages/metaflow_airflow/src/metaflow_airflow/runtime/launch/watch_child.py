@@ -7,9 +7,10 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..output.log_file import LogFile
+from ..output.progress import Progress
 from ..output.sink import Sink
 from .end_processes import end_group
 from .signals import Lifeline, Signals
@@ -27,6 +28,7 @@ class ChildStream:
     sink: Sink
     log: LogFile
     open: bool = True
+    progress: Progress = field(default_factory=Progress)
 
     def read(self) -> bool:
         """Take what is there; whether there was any."""
@@ -36,8 +38,12 @@ class ChildStream:
             os.close(self.source)
             return False
         self.log.append(data)
-        self.sink.push(data)
+        self.sink.push(self.progress.feed(data, time.monotonic()))
         return True
+
+    def show_progress(self) -> None:
+        """Pass on what a line that is drawn over shows by now."""
+        self.sink.push(self.progress.tick(time.monotonic()))
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,8 @@ class _Watched:
         if now >= self._look_at:
             self._look_at = now + _TICK
             self._owner.look()
+            for stream in self._streams:
+                stream.show_progress()
         if self._kill_at is not None and now > self._kill_at:
             self._owner.say(f"the step did not end within {self._owner.grace:g} s: killing it")
             self._kill_at = None
@@ -128,9 +136,15 @@ class _Watched:
                 # Somebody outside of the group holds the pipe: that is no more of the step.
                 stream.open = False
                 os.close(stream.source)
+            stream.sink.push(stream.progress.close())
             while stream.sink.is_full and not _past(end):
                 select.select([], [stream.sink.descriptor], [], _TICK)
                 stream.sink.drain()
+            if stream.sink.is_full:
+                self._owner.say(
+                    f"{stream.sink.waiting} bytes of output were not taken within "
+                    f"{_DRAIN_SECONDS:g} s of the step's end: they are in Metaflow's log only"
+                )
 
     def _wait(self) -> None:
         """Until something happens; passes output on meanwhile."""

@@ -21,12 +21,13 @@ class LogFile:
     """One stream (stdout or stderr) of one attempt.
 
     Lines keep the order in which they came: readers sort by time, then by id, and both only grow.
-    What is not UTF-8 is replaced, as Metaflow's client refuses to read it.
+    What is not UTF-8 is replaced, as Metaflow's client refuses to read it. `dropped` counts the
+    bytes that found no room.
     """
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
         self.path = path
-        self.size = 0
+        self.size = self.dropped = 0
         self.tail = ""
         self._file = path.open("ab", buffering=0)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -43,22 +44,25 @@ class LogFile:
         if not text:
             return
         self.tail = (self.tail + text)[-TAIL_BYTES:]
-        if self._full:
+        if self._full or self.size + len(text) > self._max_bytes:
+            self.dropped += len(text.encode())
+            if not self._full:
+                self._full = True
+                self._note(f"more than {self._max_bytes} bytes: the rest is in Airflow's log only")
             return
-        if self.size + len(text) > self._max_bytes:
-            self._full = True
-            text = (
-                ("\n" if self._inside_line else "")
-                + f"[metaflow-airflow] more than {self._max_bytes} bytes of output: the rest is in "
-                "Airflow's log only\n"
-            )
         self._write(self._decorated(text))
 
     def close(self) -> None:
         """End the last line."""
         self.append(b"", final=True)
+        if self.dropped and not self.failure:
+            self._note(f"{self.dropped} bytes are in Airflow's log only")
         self._full = True
         self._file.close()
+
+    def _note(self, text: str) -> None:
+        end = "\n" if self._inside_line else ""
+        self._write(self._decorated(f"{end}[metaflow-airflow] {text}\n"))
 
     def _decorated(self, text: str) -> str:
         # A clock that is set back must not reorder lines.
@@ -89,3 +93,4 @@ class LogFile:
         except OSError as error:
             # A full disk: the step goes on, and what it says still reaches Airflow.
             self._full, self.failure = True, error
+            self.dropped += len(view)

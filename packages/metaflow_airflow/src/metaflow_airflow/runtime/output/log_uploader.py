@@ -51,7 +51,9 @@ class LogUploader:
             self._say(f"the step's logs could not be uploaded within {seconds:.0f} s")
         failure = self._failure or self._stdout.failure or self._stderr.failure
         if failure:
-            self._say(f"the step's logs could not be uploaded as a whole: {failure}")
+            dropped = self._stdout.dropped + self._stderr.dropped
+            lost = f" ({dropped} bytes are in Airflow's log only)" if dropped else ""
+            self._say(f"the step's logs could not be uploaded as a whole: {failure}{lost}")
 
     def _run(self) -> None:
         started = time.monotonic()

@@ -26,7 +26,12 @@ class Sink:
     @property
     def is_full(self) -> bool:
         """Whether the reader is behind: what fills this sink should wait."""
-        return bool(self._pending)
+        return self.waiting > 0
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the reader has not taken yet."""
+        return len(self._pending)
 
     def push(self, data: bytes) -> None:
         """Pass on, now or as soon as the reader takes it; a reader that is gone gets nothing."""

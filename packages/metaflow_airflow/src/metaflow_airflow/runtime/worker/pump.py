@@ -23,6 +23,7 @@ class Pump:
         self._open: dict[int, str] = {}
         self._splitters: dict[str, LineSplitter] = {}
         self._taken: deque[tuple[str, bytes]] = deque(maxlen=_KEPT_CHUNKS)
+        self._dropped = 0
 
     def open(self) -> tuple[int, int]:
         """The ends for a process to write to; close them here once it has them."""
@@ -57,7 +58,10 @@ class Pump:
                 return
 
     def kept(self) -> Iterator[tuple[str, str]]:
-        """The lines of what was read (the last 16 MB, if nobody asked for long)."""
+        """The lines of what was read: the last 16 MB, if nobody asked for long, and a count."""
+        if self._dropped:
+            yield "stderr", f"[metaflow-airflow] {self._dropped} bytes of output were not kept"
+            self._dropped = 0
         while self._taken:
             name, data = self._taken.popleft()
             splitter = self._splitters[name]
@@ -91,6 +95,8 @@ class Pump:
                 data = os.read(descriptor, _CHUNK)
             except BlockingIOError:
                 continue  # or all that there was
+            if len(self._taken) == _KEPT_CHUNKS:
+                self._dropped += len(self._taken[0][1])
             self._taken.append((name, data))
             if not data:
                 del self._open[descriptor]
