@@ -12,7 +12,6 @@ from typing import Any
 from metaflow_airflow.attempt.inputs import Reference, item
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.attempt.tries import Try, chosen_inputs, reference, step_task
-from metaflow_airflow.wire.exit_codes import NO_RETRY
 from metaflow_airflow.wire.resumption import KEY as RESUME_KEY
 from metaflow_airflow.wire.task import StepResult, StepTask
 
@@ -124,8 +123,8 @@ def conclude(
         most_items: that Airflow maps over; None where it maps over nothing that this task returns.
     """
     if not result.ok:
-        retry = result.exit_code not in NO_RETRY
-        return Failed(f"Step {task.pathspec} failed: {result.reason}", retry=retry)
+        name = task.pathspec_of(result)
+        return Failed(f"Step {name} failed: {result.reason}", retry=not result.is_final)
     outcome = reference(this, task, result)
     # The items of nested foreaches are joined by a task of their own, from the outcomes.
     if result.cardinality is None or most_items is None or definition.depth:

@@ -11,7 +11,7 @@ from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.plan.step import Deployment, Python
 from metaflow_airflow.wire import ids
 from metaflow_airflow.wire.resumption import Resume, split
-from metaflow_airflow.wire.task import Clone, Init, StepResult, StepTask
+from metaflow_airflow.wire.task import Clone, Init, Loop, StepResult, StepTask
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,17 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
         init = Init(task_id=parameters_id, parameters=parameters, clone=origin)
     if resume and not life.cleared and not definition.hooks:
         clone = _clone(step.name, this, resume, inputs, parameters_id)
+    first = ids.task_id(run_id, step.name, this.path)
+    loop = None
+    if step.loop:
+        loop = Loop(
+            first=first,
+            most=step.loop,
+            number=this.try_number - 1,
+            begin=life.begin,
+            retries=step.retries,
+            user_retries=step.user_retries,
+        )
     python = step.python or deployment.python or Python("python")
     return StepTask(
         flow=definition.flow,
@@ -92,7 +103,7 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
         ),
         step=step.name,
         run_id=run_id,
-        task_id=ids.task_id(run_id, step.name, this.path, life.generation),
+        task_id=ids.next_generation(first, life.generation),
         attempt=life.attempt,
         max_user_code_retries=life.max_user_code_retries,
         input_paths=tuple(reference.pathspec for reference in inputs),
@@ -103,6 +114,7 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
         origin_run_id=resume.run if resume else None,
         init=init,
         clone=clone,
+        loop=loop,
         hooks=_hooks(definition, inputs),
         owner=deployment.owner,
         production_token=deployment.production_token,
@@ -123,7 +135,7 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
 def reference(this: Try, task: StepTask, result: StepResult) -> Reference:
     """What those after it need to know of a finished attempt."""
     return Reference(
-        pathspec=task.pathspec,
+        pathspec=task.pathspec_of(result),
         path=this.path,
         map_index=this.map_index,
         cardinality=result.cardinality,

@@ -104,7 +104,7 @@ class MetaflowFlow:
             self._definition(step),
             items=self._items_of(step),
             task_id=name,
-            retries=step.retries,
+            retries=step.task_retries,
             retry_delay=timedelta(seconds=step.retry_delay),
             trigger_rule=TriggerRule(step.trigger_rule),
         )
@@ -211,7 +211,7 @@ class MetaflowFlow:
             upstream=tuple(Upstream(s.name, s.depth, switch=bool(s.chooses)) for s in upstream),
             depth=step.depth,
             may_skip=step.may_skip,
-            retries=step.retries,
+            retries=step.task_retries,
             hooks=hooks,
         )
 

@@ -83,7 +83,7 @@ class PodTrigger(BaseTrigger):
         pod = definition.step.pod
         if pod is None:
             raise ValueError(f"step {definition.step} has no pod")
-        seconds = definition.step.timeout + _GRACE if definition.step.timeout else None
+        seconds = definition.step.seconds + _GRACE if definition.step.seconds else None
         try:
             way = (self.conn_id, pod.namespace or None)
             hub = await Hubs.here().get(

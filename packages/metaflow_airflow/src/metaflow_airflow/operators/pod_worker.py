@@ -66,7 +66,7 @@ class MetaflowPodWorkerOperator(MetaflowStepOperator):
             # Not those by which triggerers know their own: they would sweep it away.
             labels={},
             annotations=identity.annotations,
-            deadline=step.timeout + _GRACE if step.timeout else None,
+            deadline=step.seconds + _GRACE if step.seconds else None,
         )
         self._pod, last_seen = configured_pod_operator(
             described,

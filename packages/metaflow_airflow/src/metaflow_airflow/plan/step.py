@@ -82,7 +82,7 @@ class PlannedStep:
         chooses: the steps of which a switch picks one.
         may_skip: a switch stands before it, so that it may find that it was not chosen.
         loop: most iterations of a switch that may choose itself; None: it does not.
-        retries, retry_delay: Airflow's retries, seconds between them.
+        retries, retry_delay: further attempts after a failure, seconds between them.
         user_retries: how many of the retries run the user's code again (the rest is @catch's).
         timeout: seconds of Metaflow's @timeout.
         execution_timeout: seconds after which Airflow ends the task; None: whatever runs it does.
@@ -118,6 +118,16 @@ class PlannedStep:
     def trigger_rule(self) -> str:
         """When Airflow starts it, in Airflow's word."""
         return trigger_rule(may_skip=self.may_skip)
+
+    @property
+    def task_retries(self) -> int:
+        """Airflow's retries: all iterations of a loop run in one task, and each has its own."""
+        return self.retries * (self.loop or 1)
+
+    @property
+    def seconds(self) -> int | None:
+        """How long the task may take: each iteration of a loop has the timeout for itself."""
+        return self.timeout * (self.loop or 1) if self.timeout else None
 
 
 @dataclass(frozen=True)

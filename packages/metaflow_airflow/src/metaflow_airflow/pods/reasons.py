@@ -186,7 +186,8 @@ def _failure(
         last = next((line for line in reversed(log_tail) if line.strip()), said[-1])
         ended = f"killed by {signal_name(code - 128)}" if code > 128 else f"exit code {code}"
         sentence = f"{ended}: {last.strip()}" if last.strip() else ended
-    return Ending("exit", f"{sentence} (pod {name})", retry=code not in NO_RETRY, result=result)
+    final = result.is_final if result else code in NO_RETRY
+    return Ending("exit", f"{sentence} (pod {name})", retry=not final, result=result)
 
 
 def _looks_killed_for_memory(result: StepResult) -> bool:

@@ -45,13 +45,18 @@ class Life:
         generation: which Metaflow task. attempt: of it, 0-based.
         max_user_code_retries: last attempt, in this generation's numbers, that runs the step's own
             code; @catch's fallback runs after it.
-        cleared: whether somebody cleared the task before.
+        begin: how many tries there were before this life.
     """
 
     generation: int
     attempt: int
     max_user_code_retries: int
-    cleared: bool
+    begin: int
+
+    @property
+    def cleared(self) -> bool:
+        """Whether somebody cleared the task before."""
+        return self.begin > 0
 
 
 def life(*, try_number: int, max_tries: int, retries: int, user_retries: int) -> Life:
@@ -75,15 +80,24 @@ def life(*, try_number: int, max_tries: int, retries: int, user_retries: int) ->
         # was. What somebody asked for anew is never answered with a fallback.
         begin = number
     generation, attempt = divmod(number, MAX_ATTEMPTS)
-    last = begin + max(user_retries, 0) - generation * MAX_ATTEMPTS
-    if user_retries >= retries:
-        last = max(last, attempt)
     return Life(
         generation=generation,
         attempt=attempt,
-        max_user_code_retries=last,
-        cleared=begin > 0,
+        max_user_code_retries=last_of_user(number, begin, retries, user_retries),
+        begin=begin,
     )
+
+
+def last_of_user(number: int, begin: int, retries: int, user_retries: int) -> int:
+    """The last attempt that runs the step's own code, in the numbers of the try's generation.
+
+    Args:
+        number: the try, 0-based. begin: the first one that counts. retries: after it.
+        user_retries: those of them that run the step's own code.
+    """
+    generation, attempt = divmod(number, MAX_ATTEMPTS)
+    last = begin + max(user_retries, 0) - generation * MAX_ATTEMPTS
+    return max(last, attempt) if user_retries >= retries else last
 
 
 def run_id(dag_id: str, dag_run_id: str) -> str:
@@ -104,6 +118,11 @@ def task_id(run: str, step: str, path: Sequence[int] = (), generation: int = 0) 
 def next_generation(first: str, generation: int) -> str:
     """The id of a task's generation, from its first one's."""
     return f"{first}.g{generation}" if generation else first
+
+
+def iteration_task_id(first: str, iteration: int) -> str:
+    """The first id of a loop's iteration, from that of its iteration 0: t, t.i1, t.i2."""
+    return f"{first}.i{iteration}" if iteration else first
 
 
 def former_task_id(first: str) -> str:

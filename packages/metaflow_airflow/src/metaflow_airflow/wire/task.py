@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
+from .exit_codes import NO_RETRY
+
 FORMAT = 1
 """Of the JSON; raised when an older reader would run a task wrongly."""
 
@@ -50,6 +52,25 @@ class Clone:
     parameters: str | None = None
 
 
+@dataclass(frozen=True)
+class Loop:
+    """A switch step that may choose itself: each iteration is a Metaflow task of its own.
+
+    Args:
+        first: Metaflow's id of iteration 0, in its first generation (see ids).
+        most: iterations that there may be.
+        number: of Airflow's try, 0-based. begin: the first try since somebody cleared the task.
+        retries: of each iteration. user_retries: those of them that run the step's own code.
+    """
+
+    first: str
+    most: int
+    number: int
+    begin: int
+    retries: int
+    user_retries: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class StepTask:
     """One attempt of one Metaflow task.
@@ -72,6 +93,7 @@ class StepTask:
         env: variables for the step; never secrets.
         defaults: variables where the place that it runs in does not set them.
         clone: the task of which this one may become a copy, instead of running.
+        loop: for a switch step that may choose itself; the rest of the task is its iteration 0.
         hooks: exit hooks to call instead of running a step: import paths, or functions' names.
     """
 
@@ -102,6 +124,7 @@ class StepTask:
     env: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)
     clone: Clone | None = None
+    loop: Loop | None = None
     hooks: tuple[str, ...] = ()
 
     @property
@@ -114,9 +137,16 @@ class StepTask:
         """run/step/task, as input paths name it."""
         return f"{self.run_id}/{self.step}/{self.task_id}"
 
+    def pathspec_of(self, result: StepResult) -> str:
+        """The same of the task that gave the result: of a loop the last iteration."""
+        return f"{self.run_id}/{self.step}/{result.task_id or self.task_id}"
+
     def to_json(self) -> str:
         """As JSON text."""
-        return json.dumps({"format": FORMAT, **asdict(self)})
+        values = asdict(self)
+        if self.loop is None:
+            del values["loop"]  # unknown to launchers of code packages from before 0.2
+        return json.dumps({"format": FORMAT, **values})
 
     @classmethod
     def from_json(cls, text: str) -> StepTask:
@@ -132,7 +162,7 @@ class StepTask:
                 f"The step task has format {written!r}; this metaflow-airflow reads {FORMAT}. "
                 "Install the same version where Airflow runs and where the step runs."
             )
-        for name, kind in (("init", Init), ("clone", Clone)):
+        for name, kind in (("init", Init), ("clone", Clone), ("loop", Loop)):
             if values.get(name):
                 values[name] = kind(**values[name])
         return _make(cls, values)
@@ -150,6 +180,8 @@ class StepResult:
         killed_by: number of the signal that ended the step.
         copied: Unix time at which the task began that this one became a copy of.
         memory: bytes that its container had used at most when it was killed for them.
+        task_id: of the last iteration of a loop. final: another attempt would end the same way,
+            whatever the exit code.
     """
 
     ok: bool
@@ -161,6 +193,13 @@ class StepResult:
     killed_by: int | None = None
     copied: float | None = None
     memory: int | None = None
+    task_id: str | None = None
+    final: bool | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether another attempt would end the same way."""
+        return bool(self.final) or self.exit_code in NO_RETRY
 
     @property
     def reason(self) -> str:
