@@ -30,7 +30,8 @@ for step in Run(sys.argv[1]):
         continue
     for task in step:
         item = task.metadata_dict.get("foreach-execution-path", "")
-        key = f"{step.id} {item}".strip()
+        loops = task["_iteration_stack"].data if "_iteration_stack" in task else []
+        key = " ".join(filter(None, [step.id, item, *(f"iteration {n}" for n in loops)]))
         assert key not in tasks, f"{key} twice"
         tasks[key] = {
             artifact.id: repr(artifact.data)

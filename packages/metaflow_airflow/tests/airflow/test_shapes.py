@@ -18,6 +18,7 @@ CASES = [
     ("maybe_fan", {"big_from": 2}),
     ("maybe_fan", {"big_from": 9}),
     ("nested", {"size": 2}),
+    ("looped", {}),
 ]
 
 

@@ -56,8 +56,8 @@ def test_a_retry_looks_for_what_is_done_in_the_tries_since_the_task_was_cleared(
 
     found = list(earlier_tries(TASK, loop, first_iteration(loop)))
 
-    names = [(task.task_id, task.attempt) for task in found]
-    assert names == [("t-a.g1", 1), ("t-a.g1", 0), ("t-a", 5)]
+    names = [(number, task.task_id, task.attempt) for number, task in found]
+    assert names == [(7, "t-a.g1", 1), (6, "t-a.g1", 0), (5, "t-a", 5)]
     cleared = replace(loop, begin=8)
     assert list(earlier_tries(TASK, cleared, first_iteration(cleared))) == []
 

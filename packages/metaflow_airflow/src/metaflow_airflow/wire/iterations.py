@@ -55,10 +55,12 @@ def first_iteration(loop: Loop) -> Iteration:
     return Iteration(0, loop.begin)
 
 
-def earlier_tries(task: StepTask, loop: Loop, iteration: Iteration) -> Iterator[StepTask]:
-    """The attempts in which the iteration may have been done before this try, newest first."""
+def earlier_tries(
+    task: StepTask, loop: Loop, iteration: Iteration
+) -> Iterator[tuple[int, StepTask]]:
+    """The tries in which the iteration may have been done before this one, newest first."""
     for number in range(loop.number - 1, iteration.begin - 1, -1):
-        yield task_at(task, loop, iteration, number)
+        yield number, task_at(task, loop, iteration, number)
 
 
 def task_at(task: StepTask, loop: Loop, iteration: Iteration, number: int) -> StepTask:

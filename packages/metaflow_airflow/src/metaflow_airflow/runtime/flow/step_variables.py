@@ -58,9 +58,7 @@ def step_variables(task: StepTask, root: Path, environ: Mapping[str, str]) -> di
         "METAFLOW_FLOW_NAME": task.flow,
         "METAFLOW_RUN_ID": task.run_id,
         "METAFLOW_STEP_NAME": task.step,
-        "METAFLOW_ATTEMPT_NUMBER": str(task.attempt),
-        "MF_PATHSPEC": f"{task.flow}/{task.pathspec}",
-        "MF_ATTEMPT": str(task.attempt),
+        **attempt_variables(task),
         "MF_DATASTORE": task.datastore,
         "METAFLOW_EXTRACTED_ROOT": str(root),
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
@@ -75,6 +73,15 @@ def step_variables(task: StepTask, root: Path, environ: Mapping[str, str]) -> di
         else:
             variables.pop(name, None)
     return variables
+
+
+def attempt_variables(task: StepTask) -> dict[str, str]:
+    """Those that tell one iteration of a loop from the next."""
+    return {
+        "METAFLOW_ATTEMPT_NUMBER": str(task.attempt),
+        "MF_PATHSPEC": f"{task.flow}/{task.pathspec}",
+        "MF_ATTEMPT": str(task.attempt),
+    }
 
 
 def option(task: StepTask, name: str) -> str | None:

@@ -6,7 +6,7 @@ import functools
 import gc
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ...wire.launcher import TOKEN_VARIABLE, UPLOAD_GRACE
@@ -21,8 +21,9 @@ from .fork import fork
 from .guard import Guard
 from .host_folder import host_directory
 from .judge import broken, launch_failure, stopped
+from .loop import run_loop
 from .memory import MemoryRecord
-from .prepare import prepare
+from .prepare import claim, prepare
 from .signals import Lifeline, Signals
 from .step_folder import StepFolder
 from .task_lock import TaskLock
@@ -53,6 +54,7 @@ class Launch:
         self._lock_wait = lock_wait
         self._sinks = (Sink(1), Sink(2))
         self._folder: StepFolder | None = None
+        self._uploader: LogUploader | None = None
         # What the launcher does at its end, and what a forked child does first; last one first.
         self._at_end: list[Callable[[], None]] = []
         self._in_child: list[Callable[[], None]] = []
@@ -95,9 +97,8 @@ class Launch:
         guard.clean(folder.path)
         self._at_end.append(folder.remove)
         gc.disable()  # while thousands of modules' objects come to stay, it looks in vain
-        prepared = prepare(task, host, folder.path, self._say)
-        uploader = LogUploader(folder.stdout, folder.stderr, prepared.store.save_logs, self._say)
-        self._at_end += [lambda: uploader.finish(UPLOAD_GRACE), folder.close_logs]
+        environ = prepare(task, host, folder.path, self._say)
+        self._at_end.append(self._bring_logs_home)
         gc.freeze()  # keeps the forks' memory shared
         gc.enable()
         signals.stop_raising()
@@ -109,6 +110,27 @@ class Launch:
             lambda: end_strays(token, spare=(os.getpid(), guard.pid)),
             look=MemoryRecord(self._result).update,
         )
+        run = functools.partial(self._run_attempt, folder, environ, watch, guard)
+        return run_loop(task, task.loop, run, self._say) if task.loop else run(task, "")
+
+    def _run_attempt(
+        self,
+        folder: StepFolder,
+        environ: Mapping[str, str],
+        watch: ChildWatch,
+        guard: Guard,
+        task: StepTask,
+        heading: str,
+    ) -> StepResult | ChildProgram:
+        if self._uploader is not None:  # that of the iteration before
+            self._bring_logs_home()
+            folder.begin_logs()
+        prepared = claim(task, environ)
+        self._uploader = uploader = LogUploader(
+            folder.stdout, folder.stderr, prepared.store.save_logs, self._say
+        )
+        if heading:
+            self._say(heading)
         return Children(
             prepared,
             folder.path,
@@ -117,6 +139,12 @@ class Launch:
             guard.protect,
             uploader.start,
         ).run()
+
+    def _bring_logs_home(self) -> None:
+        if self._folder is not None:
+            self._folder.close_logs()
+        if self._uploader is not None:
+            self._uploader.finish(UPLOAD_GRACE)
 
     def _write_result(self, result: StepResult) -> None:
         if self._result is None:

@@ -19,8 +19,17 @@ class StepFolder:
 
     def __init__(self, host: Path) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="step-", dir=host))
+        self._open_logs()
+
+    def _open_logs(self) -> None:
         self.stdout = LogFile(self.path / "stdout")
         self.stderr = LogFile(self.path / "stderr")
+
+    def begin_logs(self) -> None:
+        """Empty log files, in place of those that are closed and at home."""
+        for log in (self.stdout, self.stderr):
+            log.path.unlink()
+        self._open_logs()
 
     def close_logs(self) -> None:
         """End the logs' last lines."""
