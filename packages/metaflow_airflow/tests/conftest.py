@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from . import random_flows
+from .fake_airflow import FakeAirflow, serving
 
 FLOWS = Path(__file__).parent / "flows"
 
@@ -54,3 +55,10 @@ def write_flow(tmp_path: Path) -> Callable[[str], Any]:
 def random_flow() -> Callable[..., random_flows.RandomFlow]:
     """Makes up flows."""
     return random_flows.random_flow
+
+
+@pytest.fixture
+def airflow() -> Iterator[FakeAirflow]:
+    """An Airflow that knows nothing yet."""
+    with serving(FakeAirflow()) as found:
+        yield found

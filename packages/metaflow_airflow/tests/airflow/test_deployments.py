@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from metaflow_airflow.airflow_api.deployments import read_record
 
 from .conftest import FLOWS
 
@@ -30,7 +31,7 @@ def test_a_production_token_guards_a_deployment(user):
 
     def token():
         name = Path(ann.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"]) / "guarded.py"
-        return name.read_text().split('production_token="')[1].split('"')[0]
+        return read_record(name.read_text()).deployment.production_token
 
     ann.flow(flow, *create)
     first = token()

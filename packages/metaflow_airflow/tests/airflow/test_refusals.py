@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from metaflow_airflow.airflow_api.client import AirflowError
+from metaflow_airflow.airflow_api.import_errors import failures_of
 
 from .conftest import FLOWS
 
@@ -283,17 +284,17 @@ def test_an_extension_older_than_its_file_says_so(bridge):
     """Airflow's own words for a DAG file that a later version of the bridge exported."""
     folder = Path(bridge.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"])
     text = (folder / f"{bridge.export(FLOWS / 'single.py')}.py").read_text()
-    newer, count = re.subn(r"format=\d+", "format=99", text)
+    newer, count = re.subn(r'"format": \d+', '"format": 99', text)
     assert count == 1, text
     path = folder / "newer.py"
     path.write_text(newer)
     try:
         deadline = time.monotonic() + 60
-        while not (errors := bridge.client.import_errors("newer.py")):
+        while not (errors := failures_of(bridge.client.all_import_errors(), str(path))):
             assert time.monotonic() < deadline, "Airflow never read newer.py"
             time.sleep(0.2)
     finally:
         path.unlink()
 
-    assert "was exported by metaflow-airflow" in errors[0]
-    assert "Upgrade metaflow-airflow where Airflow runs" in errors[0]
+    assert "was exported by metaflow-airflow" in errors[0].stack_trace
+    assert "Upgrade metaflow-airflow where Airflow runs" in errors[0].stack_trace

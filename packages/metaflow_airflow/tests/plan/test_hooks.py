@@ -15,13 +15,23 @@ def notify():
     pass
 
 
+notify.__module__ = "__main__"  # as in a flow's file that runs
+
+
+def page():
+    pass
+
+
+page.__module__ = "alerts"
+
+
 def read(*decorators):
     return read_hooks(Graph("Flow", "start", "end", {}, decorators=decorators))
 
 
 def test_functions_and_names_of_all_decorators_stand_in_their_order():
-    found = read(hook([notify, "team.hooks.cheer"]), hook(["again"], [notify]))
-    assert found == ExitHooks(("notify", "team.hooks.cheer", "again"), ("notify",))
+    found = read(hook([notify, "team.hooks.cheer"]), hook(["again"], [page]))
+    assert found == ExitHooks(("notify", "team.hooks.cheer", "again"), ("alerts.page",))
 
 
 def test_a_flow_without_hooks_has_none():

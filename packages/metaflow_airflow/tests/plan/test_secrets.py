@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph import Decorator, Kind, Step
-from metaflow_airflow.plan.dag import Parameter
+from metaflow_airflow.plan.record import Parameter
 from metaflow_airflow.plan.secrets import looks_secret, plain_variables, refuse_secrets
 from metaflow_airflow.plan.step import Deployment
 
@@ -97,9 +97,9 @@ def test_a_pod_is_told_what_reaches_it():
 def test_defaults_settings_and_other_decorators_are_looked_at():
     deployment = Deployment("flow.py", environment={"METAFLOW_SERVICE_URL": "http://a:b@host"})
     parameters = [
-        Parameter("api_key", ("string",), "sk-1"),
-        Parameter("db_password", ("string",), required=True),
-        Parameter("max_tokens", ("integer",), 4096),
+        Parameter("api_key", "string", "sk-1"),
+        Parameter("db_password", "string", required=True),
+        Parameter("max_tokens", "integer", 4096),
     ]
     attached = Decorator("card", {"id": "AKIAABCDEFGHIJKLMNOP"}, attached=True)
     own = Decorator("card", {"id": "AKIAABCDEFGHIJKLMNOP"})

@@ -5,10 +5,11 @@ import sys
 from dataclasses import replace
 
 from metaflow_airflow import __version__
-from metaflow_airflow.export.read_flow import read_parameters
+from metaflow_airflow.export.read_parameters import read_parameters
 from metaflow_airflow.graph.read_graph import read_graph
 from metaflow_airflow.plan.assemble import assemble
-from metaflow_airflow.plan.dag import Parameter, Schedule
+from metaflow_airflow.plan.dag import Schedule
+from metaflow_airflow.plan.record import Parameter
 from metaflow_airflow.plan.step import Deployment
 from metaflow_airflow.render import render
 
@@ -55,17 +56,37 @@ Do not edit: change the flow and export it again.
 from airflow.sdk import DAG
 from metaflow_airflow.operators import MetaflowFlow
 
-flow = MetaflowFlow(
-    "MaybeFan",
-    script="flow.py",
-    code="s3://bucket/metaflow/Flow/data/3f/3f9c",
-    code_sha="3f9c",
-    datastore_root="s3://bucket/metaflow",
-    options=["--metadata=local"],
-    owner="ann",
-    production_token="flow-0-abcd",
-    format=2,
-    exported_by="VERSION",
+flow = MetaflowFlow.load(
+    r"""
+{
+  "dag_id": "MaybeFan",
+  "flow": "MaybeFan",
+  "format": 2,
+  "exported_by": "VERSION",
+  "deployment": {
+    "script": "flow.py",
+    "code": "s3://bucket/metaflow/Flow/data/3f/3f9c",
+    "code_sha": "3f9c",
+    "datastore_root": "s3://bucket/metaflow",
+    "options": [
+      "--metadata=local"
+    ],
+    "owner": "ann",
+    "production_token": "flow-0-abcd"
+  },
+  "steps": [
+    "start",
+    "sort",
+    "split",
+    "small",
+    "part",
+    "whole",
+    "sorted",
+    "join",
+    "end"
+  ]
+}
+""",
 )
 
 with DAG(
@@ -102,9 +123,9 @@ with DAG(
 def test_it_is_stable_small_valid_and_formatted(flow, tmp_path):
     for name in ("branches", "nested", "switches", "single"):
         parameters = (
-            Parameter("text", ("string",), 'he said "hi"\n\\ é', description="it's a 'text'"),
-            Parameter("data", ("object", "null"), {"a": [1, 2.5, None, True], "b": {}}),
-            Parameter("needed", ("integer",), required=True, description="x" * 200),
+            Parameter("text", "string", 'he said "hi"\n\\ é', description="it's a 'text'"),
+            Parameter("data", "json", {"a": [1, 2.5, None, True], "b": {}}),
+            Parameter("needed", "integer", required=True, description="x" * 200),
         )
         changes = {
             "parameters": parameters,

@@ -82,13 +82,13 @@ class AirflowClient:
         )
         return str(answer.json()["content"])
 
-    def import_errors(self, file_name: str) -> list[str]:
-        """Why Airflow could not load files of that name."""
-        return [
-            str(error["stack_trace"])
-            for error in self.all_import_errors()
-            if str(error["filename"]).endswith(file_name)
-        ]
+    def has_pool(self, name: str) -> bool:
+        """Whether there is a pool of that name."""
+        try:
+            self._get(f"pools/{_path(name)}")
+        except NotFoundError:
+            return False
+        return True
 
     def all_import_errors(self) -> Iterator[dict[str, Any]]:
         """Each has filename, bundle_name, stack_trace, timestamp."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ _STATUS = {"queued": PENDING, "running": RUNNING, "success": SUCCEEDED, "failed"
 
 
 @dataclass(frozen=True)
-class DeployedRun:
+class FlowRun:
     """A run of an exported flow, seen from Airflow.
 
     Args:
@@ -32,7 +32,7 @@ class DeployedRun:
     finished: str | None = None
 
     @classmethod
-    def from_dag_run(cls, run: dict[str, Any]) -> DeployedRun:
+    def from_dag_run(cls, run: dict[str, Any]) -> FlowRun:
         """From what the REST API says of a DAG run."""
         return cls(
             dag_id=run["dag_id"],
@@ -54,12 +54,21 @@ def new_dag_run_id() -> str:
     return f"manual__{datetime.now(UTC).isoformat()}_{secrets.token_hex(4)}"
 
 
-def runs_of(client: AirflowClient, dag_id: str) -> Iterator[DeployedRun]:
+def start_run(client: AirflowClient, dag_id: str, conf: Mapping[str, Any]) -> FlowRun:
+    """Start a run; Metaflow's run id is known at once.
+
+    Raises:
+        AirflowError: Airflow did not take it.
+    """
+    return FlowRun.from_dag_run(client.trigger(dag_id, new_dag_run_id(), conf))
+
+
+def runs_of(client: AirflowClient, dag_id: str) -> Iterator[FlowRun]:
     """A DAG's runs, newest first."""
-    return (DeployedRun.from_dag_run(run) for run in client.runs(dag_id))
+    return (FlowRun.from_dag_run(run) for run in client.runs(dag_id))
 
 
-def find_run(client: AirflowClient, dag_id: str, run_id: str) -> DeployedRun:
+def find_run(client: AirflowClient, dag_id: str, run_id: str) -> FlowRun:
     """The run with Metaflow's run id (or Airflow's).
 
     Raises:

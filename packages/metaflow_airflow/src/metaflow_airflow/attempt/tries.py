@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,12 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
     init = clone = None
     if not definition.upstream:
         origin = resume.run if resume and not resume.changed else None
-        init = Init(task_id=parameters_id, parameters=parameters, clone=origin)
+        texts = {
+            name: json.dumps(value, ensure_ascii=False)
+            for name, value in parameters.items()
+            if name in deployment.json_parameters and value is not None
+        }
+        init = Init(task_id=parameters_id, parameters={**parameters, **texts}, clone=origin)
     if resume and not life.cleared and not definition.hooks:
         clone = _clone(step.name, this, resume, inputs, parameters_id)
     first = ids.task_id(run_id, step.name, this.path)

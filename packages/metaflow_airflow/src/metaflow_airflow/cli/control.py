@@ -56,7 +56,7 @@ def _pause(obj: Any, authorize: str | None, *, paused: bool) -> None:
 
 
 @click.command(
-    help="Delete the DAG: its file (FILE, or the one in the DAGs folder) and what Airflow recorded "
+    help="Delete the DAG: its files (FILE, and those in the DAGs folder) and what Airflow recorded "
     "of its runs. Artifacts and logs in the datastore stay."
 )
 @click.argument("file", required=False)
@@ -64,19 +64,9 @@ def _pause(obj: Any, authorize: str | None, *, paused: bool) -> None:
 @click.pass_obj
 def delete(obj: Any, file: str | None, authorize: str | None) -> None:
     """Remove the file first, so that Airflow does not load it again."""
-    from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
-    from metaflow_airflow.export.exporter import target_of
+    from metaflow_airflow.export import deploy
 
     with spoken():
         check_token(obj, authorize)
-        client = AirflowClient.from_settings()
-        place, name = target_of(file, obj.airflow.dag_id)
-        client.check()
-        removed = place.remove(name)
-        try:
-            client.delete_dag(obj.airflow.dag_id)
-        except NotFoundError:
-            if not removed:
-                raise
-            obj.echo(f"Airflow at {client.url} did not have *{obj.airflow.dag_id}*.")
+        deploy.delete(obj.airflow.dag_id, file, tell=obj.echo)
     obj.echo(f"DAG *{obj.airflow.dag_id}* is deleted.", bold=True)

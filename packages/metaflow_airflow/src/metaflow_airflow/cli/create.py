@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +121,8 @@ def create(
     deployer_attribute_file: str | None,
 ) -> None:
     """Export the flow: refuse early, package, then write the file in one move."""
-    from metaflow_airflow.airflow_api.client import URL, AirflowClient, setting
-    from metaflow_airflow.export.exporter import Export, is_read, target_of
-    from metaflow_airflow.export.wait_for_dag import wait_for_dag
+    from metaflow_airflow.export.deploy import TokenOptions, deploy
+    from metaflow_airflow.export.exporter import Export
 
     export = Export(
         obj,
@@ -136,31 +136,17 @@ def create(
         pods_on=pods_on,
         paused=paused,
     )
-    dag_id = obj.airflow.dag_id
     with spoken():
-        place, name = target_of(file, dag_id)
-        place.check()
-        export.check()
-        waits = wait and setting(URL) and is_read(file)
-        client = AirflowClient.from_settings() if waits else None
-        if client:
-            client.check()
-        _write_attributes(obj, deployer_attribute_file)
-        obj.echo(f"Exporting *{dag_id}* as an Airflow DAG...", bold=True)
-        token = export.token(authorize, given_token, generate_new_token)
-        path, text = export.deploy(place, name, token)
-        obj.echo(f"DAG *{dag_id}* written to *{path}*.", bold=True)
-        if client:
-            wait_for_dag(client, dag_id, text, name, place=place, deadline=wait, tell=obj.echo)
-            obj.echo(f"Airflow has it: {client.url}/dags/{dag_id}", bold=True)
+        exported = deploy(
+            export,
+            file,
+            token=TokenOptions(authorize, given_token, generate_new_token),
+            wait=wait,
+            ready=lambda: _write_attributes(obj, deployer_attribute_file),
+            tell=lambda line: obj.echo(line, bold=True),
+        )
     if as_json:
-        answer = {
-            "dag_id": dag_id,
-            "file": path,
-            "production_token": token,
-            "url": f"{client.url}/dags/{dag_id}" if client else None,
-        }
-        obj.echo_always(json.dumps(answer), err=False, no_bold=True)
+        obj.echo_always(json.dumps(asdict(exported)), err=False, no_bold=True)
 
 
 def _write_attributes(obj: Any, path: str | None) -> None:

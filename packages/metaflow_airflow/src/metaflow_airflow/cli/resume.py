@@ -40,9 +40,13 @@ def resume(
 ) -> None:
     """Trigger a run whose configuration names the other one."""
     from metaflow_airflow.airflow_api.client import AirflowClient
+    from metaflow_airflow.airflow_api.deployments import find_deployment
     from metaflow_airflow.airflow_api.resume_conf import resume_conf
+    from metaflow_airflow.airflow_api.run_conf import read_changes
 
     with spoken():
         client = AirflowClient.from_settings()
-        conf = resume_conf(client, obj.airflow.dag_id, origin_run_id, step_to_rerun, changes)
+        record = find_deployment(client, obj.airflow.dag_id)
+        changed = read_changes(record, changes)
+        conf = resume_conf(client, record, origin_run_id, step_to_rerun, changed)
         announce(obj, client, conf, **options)

@@ -38,23 +38,22 @@ def announce(
     Raises:
         AirflowError: Airflow did not take it.
     """
-    from metaflow_airflow.airflow_api.runs import new_dag_run_id
-    from metaflow_airflow.wire import ids
+    from metaflow_airflow.airflow_api.runs import start_run
 
-    dag_id, dag_run_id = obj.airflow.dag_id, new_dag_run_id()
-    run_id = ids.run_id(dag_id, dag_run_id)
-    pathspec = f"{obj.flow.name}/{run_id}"
-    client.trigger(dag_id, dag_run_id, conf)
+    dag_id = obj.airflow.dag_id
+    run = start_run(client, dag_id, conf)
+    pathspec = f"{obj.flow.name}/{run.run_id}"
     if client.dag(dag_id)["is_paused"]:
         obj.echo(f"DAG *{dag_id}* is paused: the run waits until it is unsuspended.", err=True)
     if run_id_file:
-        Path(run_id_file).write_text(run_id)
+        Path(run_id_file).write_text(run.run_id)
     if deployer_attribute_file:
         answer = {"name": dag_id, "metadata": obj.metadata.metadata_str(), "pathspec": pathspec}
         Path(deployer_attribute_file).write_text(json.dumps(answer))
-    url = f"{client.url}/dags/{dag_id}/runs/{dag_run_id}"
+    url = f"{client.url}/dags/{dag_id}/runs/{run.dag_run_id}"
     if as_json:
-        answer = {"dag_id": dag_id, "run_id": run_id, "dag_run_id": dag_run_id, "url": url}
+        answer = {"dag_id": dag_id, "run_id": run.run_id}
+        answer |= {"dag_run_id": run.dag_run_id, "url": url}
         obj.echo_always(json.dumps(answer), err=False, no_bold=True)
     else:
         obj.echo(f"Triggered *{pathspec}* on Airflow: {url}", bold=True)

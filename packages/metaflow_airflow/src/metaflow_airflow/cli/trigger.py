@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from metaflow import parameters
@@ -10,18 +9,39 @@ from metaflow._vendor import click
 
 from metaflow_airflow.cli.spoken import spoken
 from metaflow_airflow.cli.start_run import announce, run_options
-from metaflow_airflow.errors import BridgeError
 
 
+def without_defaults(command: click.Command) -> click.Command:
+    """Let the options of the flow's parameters be what was given alone.
+
+    What is deployed has defaults of its own, and knows what it needs: the file here may differ.
+    """
+    own = {option.name for option in command.original_params}
+    for option in command.params:
+        if option.name not in own:
+            option.default, option.required, option.show_default = None, False, False
+            if option.type.name not in ("text", "integer", "float", "boolean", "JSON", "FilePath"):
+                option.type = click.STRING  # the step makes of it what the flow's own type does
+    return command
+
+
+@without_defaults
 @parameters.add_custom_parameters(deploy_mode=False)
 @click.command(
     help="Start a run of the deployed flow. Its parameters are options of this command; those "
     "left out take their deployed defaults. The DAG must not be paused (see unsuspend)."
 )
+@click.option(
+    "--parameters-file",
+    default=None,
+    metavar="PATH",
+    help="JSON object of parameters by name, for values that are too large for a command line.",
+)
 @run_options
 @click.pass_obj
 def trigger(
     obj: Any,
+    parameters_file: str | None,
     run_id_file: str | None,
     as_json: bool,
     deployer_attribute_file: str | None,
@@ -29,36 +49,19 @@ def trigger(
 ) -> None:
     """Trigger through Airflow's REST API."""
     from metaflow_airflow.airflow_api.client import AirflowClient
+    from metaflow_airflow.airflow_api.deployments import find_deployment
+    from metaflow_airflow.airflow_api.run_conf import run_conf
+    from metaflow_airflow.export.read_values import read_file, read_options
 
     with spoken():
+        client = AirflowClient.from_settings()
+        record = find_deployment(client, obj.airflow.dag_id)
+        given = read_file(parameters_file) if parameters_file else {}
         announce(
             obj,
-            AirflowClient.from_settings(),
-            _conf(obj.flow, values),
+            client,
+            run_conf(record, {**given, **read_options(obj.flow, values)}),
             run_id_file=run_id_file,
             as_json=as_json,
             deployer_attribute_file=deployer_attribute_file,
         )
-
-
-def _conf(flow: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """The given parameters as JSON; the deployed defaults fill in the others.
-
-    Raises:
-        BridgeError: a number that JSON has not.
-    """
-    conf = {}
-    for _, parameter in flow._get_parameters():
-        if parameter.IS_CONFIG_PARAMETER:
-            continue
-        value = values.get(parameter.name.replace("-", "_").lower())
-        if isinstance(value, parameters.DelayedEvaluationParameter):
-            value = value(return_str=True)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise BridgeError(
-                f"Parameter *{parameter.name}*: {value} cannot be sent to Airflow, whose JSON has "
-                "finite numbers only. Make it the parameter's default, and leave it out here."
-            )
-        if value is not None:
-            conf[parameter.name] = value
-    return conf

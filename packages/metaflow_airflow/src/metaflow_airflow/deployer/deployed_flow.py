@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import tempfile
 import time
-import weakref
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, ClassVar
 
-from metaflow.client.core import get_metadata
 from metaflow.exception import MetaflowException
-from metaflow.runner.deployer import (
-    DeployedFlow,
-    Deployer,
-    TriggeredRun,
-    generate_fake_flow_file_contents,
-)
-from metaflow.runner.utils import get_lower_level_group, handle_timeout, temporary_fifo
+from metaflow.runner.deployer import DeployedFlow, TriggeredRun
+from metaflow.runner.utils import get_lower_level_group
 
 from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
-from metaflow_airflow.airflow_api.deployments import Deployed, DeployedParameter, read_source
-from metaflow_airflow.airflow_api.resume_conf import change_text
-from metaflow_airflow.airflow_api.runs import PENDING, RUNNING, find_run, status_of
+from metaflow_airflow.airflow_api.deployments import find_deployment, list_deployments
+from metaflow_airflow.airflow_api.resume_conf import resume_conf
+from metaflow_airflow.airflow_api.run_conf import run_conf
+from metaflow_airflow.airflow_api.runs import PENDING, RUNNING, find_run, start_run, status_of
+from metaflow_airflow.deployer.found_flow import deployer_of
+from metaflow_airflow.deployer.values import as_given
 from metaflow_airflow.errors import BridgeError
-
-_TYPES = {"integer": "int", "number": "float", "boolean": "bool", "string": "str"}
 
 
 class AirflowTriggeredRun(TriggeredRun):
@@ -94,14 +85,9 @@ class AirflowDeployedFlow(DeployedFlow):
     @classmethod
     def list_deployed_flows(cls, flow_name: str | None = None) -> Iterator[AirflowDeployedFlow]:
         """The deployed flows, or those of one flow class."""
-        client = AirflowClient.from_settings()
-        for dag in client.dags(tag="metaflow"):
-            try:
-                deployed = read_source(client.source(dag["dag_id"]))
-            except BridgeError:
-                continue  # another exporter's DAG with the same tag
-            if flow_name in (None, deployed.flow):
-                yield cls._of(deployed, None)
+        for record in list_deployments(AirflowClient.from_settings()):
+            if flow_name in (None, record.flow):
+                yield cls(deployer=deployer_of(record))
 
     @classmethod
     def from_deployment(cls, identifier: str, metadata: str | None = None) -> AirflowDeployedFlow:
@@ -113,10 +99,10 @@ class AirflowDeployedFlow(DeployedFlow):
             Airflow has no such DAG, or it was not exported by this bridge.
         """
         try:
-            client = AirflowClient.from_settings()
-            return cls._of(read_source(client.source(identifier)), metadata)
+            record = find_deployment(AirflowClient.from_settings(), identifier)
         except BridgeError as error:
             raise MetaflowException(f"No deployed flow {identifier}: {error}") from error
+        return cls(deployer=deployer_of(record, metadata))
 
     @classmethod
     def get_triggered_run(
@@ -135,20 +121,30 @@ class AirflowDeployedFlow(DeployedFlow):
     def production_token(self) -> str | None:
         """The production token of the deployment."""
         try:
-            client = AirflowClient.from_settings()
-            return read_source(client.source(self.deployer.name)).production_token or None
+            record = find_deployment(AirflowClient.from_settings(), self.deployer.name)
         except NotFoundError:
             return None
+        return record.deployment.production_token or None
 
     def trigger(self, **kwargs: Any) -> AirflowTriggeredRun:
-        """Start a run; keyword arguments are the flow's parameters.
+        """Start a run; keyword arguments are the flow's parameters, the others as deployed.
+
+        A parameter of type JSON takes any value of Python's that JSON has; a text that is a JSON
+        object or list counts as one, any other text is a text. An IncludeFile takes a path; its
+        content is sent.
 
         Raises
         ------
         RuntimeError
-            Airflow did not take it; the output of the command says why.
+            A value is refused, or Airflow did not take it.
         """
-        return self._run("trigger", **kwargs)
+        client = AirflowClient.from_settings()
+        try:
+            record = find_deployment(client, self.deployer.name)
+            conf = run_conf(record, as_given(record, kwargs))
+        except BridgeError as error:
+            raise RuntimeError(f"{self.deployer.name} was not triggered: {error}") from error
+        return self._start(client, "triggered", conf)
 
     def resume(
         self, origin_run_id: str | None = None, step_to_rerun: str | None = None, **kwargs: Any
@@ -167,25 +163,29 @@ class AirflowDeployedFlow(DeployedFlow):
         Raises
         ------
         RuntimeError
-            Airflow did not take it; the output of the command says why.
+            A value is refused, or Airflow did not take it.
         """
-        given = {"origin_run_id": origin_run_id, "step_to_rerun": step_to_rerun}
-        return self._run(
-            "resume",
-            changes=[change_text(name, value) for name, value in kwargs.items()],
-            **{name: value for name, value in given.items() if value is not None},
-        )
+        client = AirflowClient.from_settings()
+        try:
+            record = find_deployment(client, self.deployer.name)
+            changed = as_given(record, kwargs)
+            conf = resume_conf(client, record, origin_run_id, step_to_rerun, changed)
+        except BridgeError as error:
+            raise RuntimeError(f"{self.deployer.name} was not resumed: {error}") from error
+        return self._start(client, "resumed", conf)
 
-    def _run(self, verb: str, **kwargs: Any) -> AirflowTriggeredRun:
+    def _start(self, client: AirflowClient, what: str, conf: dict[str, Any]) -> AirflowTriggeredRun:
         deployer = self.deployer
-        with temporary_fifo() as (path, descriptor):
-            command = _verb(deployer, verb, deployer_attribute_file=path, **kwargs)
-            process = _start(deployer, command)
-            content = handle_timeout(descriptor, process, deployer.file_read_timeout)
-            process.sync_wait()
-            if process.process.returncode == 0:
-                return AirflowTriggeredRun(deployer=deployer, content=content)
-        raise RuntimeError(f"{deployer.name}: {verb} did not start a run on Airflow.")
+        try:
+            run = start_run(client, deployer.name, conf)
+        except BridgeError as error:
+            raise RuntimeError(f"{deployer.name} was not {what}: {error}") from error
+        content = {
+            "metadata": deployer.metadata,
+            "pathspec": f"{deployer.flow_name}/{run.run_id}",
+            "name": deployer.name,
+        }
+        return AirflowTriggeredRun(deployer=deployer, content=json.dumps(content))
 
     def suspend(self, **kwargs: Any) -> bool:
         """Pause the DAG (options: authorize)."""
@@ -198,45 +198,6 @@ class AirflowDeployedFlow(DeployedFlow):
     def delete(self, **kwargs: Any) -> bool:
         """Delete the DAG (options: file, authorize)."""
         return _run_verb(self.deployer, "delete", **kwargs)
-
-    @classmethod
-    def _of(cls, deployed: Deployed, metadata: str | None) -> AirflowDeployedFlow:
-        branch = deployed.option("branch")
-        options: dict[str, Any] = {"branch": branch} if branch else {}
-        if deployed.option("production") is not None:
-            options["production"] = True
-        # project.branch.flow: the project's name stands in the DAG's id and nowhere else.
-        is_project = deployed.dag_id.endswith(f".{deployed.flow}")
-        project = deployed.dag_id.split(".")[0] if is_project else None
-        contents = generate_fake_flow_file_contents(
-            flow_name=deployed.flow,
-            param_info={p.name: _parameter(p) for p in deployed.parameters},
-            project_name=project,
-        )
-        # A folder of its own: Python imports from beside the file, and anybody may write to /tmp.
-        folder = tempfile.mkdtemp(prefix="deployed-")
-        path = Path(folder, "flow.py")
-        path.write_text(contents)
-        deployer = Deployer(
-            str(path), env={"METAFLOW_USER": deployed.owner}, pylint=False, **options
-        ).airflow(**({} if is_project else {"name": deployed.dag_id}))
-        weakref.finalize(deployer, shutil.rmtree, folder, ignore_errors=True)
-        deployer.name = deployed.dag_id
-        deployer.flow_name = deployed.flow
-        deployer.metadata = metadata or get_metadata()
-        deployer.additional_info = {}
-        return cls(deployer=deployer)
-
-
-def _parameter(parameter: DeployedParameter) -> dict[str, Any]:
-    types = [kind for kind in parameter.types if kind != "null"]
-    return {
-        "name": parameter.name,
-        "python_var_name": "p_" + "".join(c if c.isalnum() else "_" for c in parameter.name),
-        "type": _TYPES[types[0]] if len(types) == 1 else "JSON",
-        "description": parameter.description.replace("'", "`"),
-        "is_required": parameter.required,
-    }
 
 
 def _verb(deployer: Any, verb: str, **kwargs: Any) -> Any:

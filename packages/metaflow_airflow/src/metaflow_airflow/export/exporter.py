@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from metaflow_airflow.airflow_api.client import setting
+from metaflow_airflow.airflow_api.client import AirflowClient, setting
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export import naming, read_flow
 from metaflow_airflow.export import s3_place as s3
-from metaflow_airflow.export.places import Place, place_of
+from metaflow_airflow.export.check_hooks import check_hooks
+from metaflow_airflow.export.code_package import CodePackage, make_package, script_path
+from metaflow_airflow.export.places import DagFile, Place, place_of
+from metaflow_airflow.export.read_parameters import read_parameters
 from metaflow_airflow.graph.read_graph import read_graph
 from metaflow_airflow.plan.assemble import MAX_ITERATIONS, assemble
-from metaflow_airflow.plan.dag import Plan
+from metaflow_airflow.plan.dag import HooksTask, Plan
 from metaflow_airflow.plan.step import Deployment, Python
 from metaflow_airflow.render import render
 
@@ -23,26 +27,32 @@ KUBERNETES_CONN_ID = "AIRFLOW_KUBERNETES_CONN_ID"
 _SHARED_DATASTORES = ("s3", "azure", "gs")
 
 
-def target_of(file: str | None, dag_id: str) -> tuple[Place, str]:
-    """Where the DAG file goes, and its name: FILE, else <dag id>.py in the DAGs folder.
+def target_of(file: str | None, dag_id: str) -> DagFile:
+    """Where the DAG file goes: FILE, else <dag id>.py in the DAGs folder.
 
     Raises:
         BridgeError: neither is given, or FILE is the flow's own file.
     """
     if file is None:
-        folder = setting(DAGS_FOLDER)
-        if not folder:
+        folder = dags_folder()
+        if folder is None:
             raise BridgeError(
                 f"Where should the DAG file go? Give FILE, or set METAFLOW_{DAGS_FOLDER} to the "
                 "folder (or s3:// URL of the DAG bundle) that Airflow reads."
             )
-        return place_of(folder), f"{dag_id}.py"
+        return DagFile(folder, f"{dag_id}.py")
     if not file.startswith("s3://") and Path(file).resolve() == Path(sys.argv[0]).resolve():
         raise BridgeError(f"{file} is the flow's own file. Give the DAG file another name.")
     if not file.endswith(".py"):
         raise BridgeError(f"FILE {file} must end in .py: Airflow loads no DAGs from other files.")
-    folder, _, name = file.rpartition("/")
-    return place_of(folder or ("/" if file.startswith("/") else ".")), name
+    folder_name, _, name = file.rpartition("/")
+    return DagFile(place_of(folder_name or ("/" if file.startswith("/") else ".")), name)
+
+
+def dags_folder() -> Place | None:
+    """The place that Airflow reads; None where no setting says it."""
+    folder = setting(DAGS_FOLDER)
+    return place_of(folder) if folder else None
 
 
 def is_read(file: str | None) -> bool:
@@ -70,6 +80,24 @@ class Export:
     paused: bool | None = None
     max_iterations: int = MAX_ITERATIONS
 
+    @property
+    def dag_id(self) -> str:
+        """The DAG's id."""
+        return str(self.obj.airflow.dag_id)
+
+    def check_pool(self, client: AirflowClient) -> None:
+        """Refuse a pool that Airflow does not have: it would load the DAG and start no step.
+
+        Raises:
+            BridgeError: naming the pool.
+        """
+        if self.pool and not client.has_pool(self.pool):
+            raise BridgeError(
+                f"--worker-pool {self.pool}: Airflow at {client.url} has no such pool, and would "
+                "start no step. Make it (airflow pools set NAME SLOTS DESCRIPTION), or name "
+                "another one."
+            )
+
     def check(self) -> None:
         """Refuse what cannot run, before anything is uploaded.
 
@@ -86,7 +114,10 @@ class Export:
                 f"Datastore *{datastore}* is not seen by Airflow's workers. Export with "
                 f"--datastore={'|'.join(_SHARED_DATASTORES)} (and its METAFLOW_DATASTORE_SYSROOT)."
             )
-        self.plan()
+        plan = self.plan()
+        for block in plan.blocks:
+            if isinstance(block, HooksTask):
+                check_hooks([*block.hooks.on_success, *block.hooks.on_error])
         self._check_root(datastore)
 
     def _check_root(self, datastore: str) -> None:
@@ -105,23 +136,17 @@ class Export:
             self.obj.airflow, self.obj, authorize=authorize, given=given, generate=generate
         )
 
-    def deploy(self, place: Place, name: str, token: str) -> tuple[str, str]:
-        """Upload the code package, then put the DAG file in place in one move.
-
-        Returns:
-            where the file stands now, and its text.
-        """
-        plan = self.plan()
-        package = self._package()
+    def compile(self, token: str) -> tuple[str, CodePackage]:
+        """Upload the code package; the text of the DAG file, and what the package is."""
+        plan, package = self.plan(), make_package(self.obj)
         deployment = replace(
             plan.deployment,
-            code=package.package_url(),
-            code_sha=package.package_sha(),
-            code_metadata=package.package_metadata,
+            code=package.url,
+            code_sha=package.sha,
+            code_metadata=package.metadata,
             production_token=token,
         )
-        text = render(replace(plan, deployment=deployment))
-        return place.put(name, text), text
+        return render(replace(plan, deployment=deployment)), package
 
     def plan(self) -> Plan:
         """What Airflow will run; its code is not uploaded yet.
@@ -135,12 +160,12 @@ class Export:
         return assemble(
             graph,
             self._deployment(decorators, pythons.get(graph.start)),
-            dag_id=self.obj.airflow.dag_id,
+            dag_id=self.dag_id,
             parameters=tuple(
-                read_flow.read_parameters(
-                    self.obj.flow, scheduled=graph.decorator("schedule") is not None
-                )
+                read_parameters(self.obj.flow, scheduled=graph.decorator("schedule") is not None)
             ),
+            project=naming.read_project(),
+            metaflow=version("metaflow"),
             attached=attached,
             pythons=pythons,
             pod_secrets=read_flow.read_pod_secrets(),
@@ -157,7 +182,7 @@ class Export:
         from metaflow.util import get_username
 
         return Deployment(
-            script=Path(sys.argv[0]).name,
+            script=script_path().name,
             datastore=self.obj.flow_datastore.TYPE,
             datastore_root=self.obj.flow_datastore.datastore_root,
             options=read_flow.read_options(self.obj),
@@ -169,17 +194,3 @@ class Export:
             python=python,
             connection=self.connection,
         )
-
-    def _package(self) -> Any:
-        from metaflow.package import MetaflowPackage
-
-        obj = self.obj
-        with read_flow.without_client_checks(obj.flow):
-            obj.package = MetaflowPackage(
-                obj.flow,
-                obj.environment,
-                obj.echo,
-                suffixes=obj.package_suffixes,
-                flow_datastore=obj.flow_datastore,
-            )
-        return obj.package

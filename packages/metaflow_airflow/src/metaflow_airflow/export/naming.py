@@ -9,6 +9,9 @@ from typing import Any
 
 from metaflow.exception import MetaflowException
 
+from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.plan.record import Project
+
 
 @dataclass(frozen=True)
 class Name:
@@ -22,16 +25,37 @@ class Name:
 def resolve_name(name: str | None) -> Name:
     """The DAG's id: --name, else the project's name of the flow, else the flow's name.
 
+    A user whose name is an address has a branch that is no DAG id: its other signs become "-".
+
     Raises:
         MetaflowException: a name that Airflow takes for no DAG id, or --name with @project.
     """
+    from metaflow import current
     from metaflow.plugins.airflow.airflow_cli import VALID_NAME, resolve_dag_name
 
     if name and VALID_NAME.search(name):
         raise MetaflowException(
             f"--name {name!r} is no DAG id: use letters, digits, '_', '-' and '.' only."
         )
-    return Name(*resolve_dag_name(name))
+    project_flow_name = current.get("project_flow_name")
+    if not project_flow_name:
+        return Name(*resolve_dag_name(name))
+    # What Metaflow calls the flow, in steps too, stays; its own function refuses such a name.
+    current._update_env({"project_flow_name": VALID_NAME.sub("-", project_flow_name)})
+    try:
+        return Name(*resolve_dag_name(name))
+    finally:
+        current._update_env({"project_flow_name": project_flow_name})
+
+
+def read_project() -> Project | None:
+    """What @project made of the flow that runs."""
+    from metaflow import current
+
+    name = current.get("project_name")
+    if not name:
+        return None
+    return Project(name, str(current.get("branch_name")), bool(current.get("is_production")))
 
 
 def resolve_token(
@@ -56,6 +80,29 @@ def resolve_token(
     if given or generate:
         _store_token(name.dag_id, token, obj.flow_datastore)
     return str(token)
+
+
+def check_token(name: Name, datastore: Any, authorize: str | None) -> None:
+    """Let the deployer through, and whoever has the token.
+
+    Raises:
+        BridgeError: somebody else's deployment and not its token.
+    """
+    from metaflow.plugins.airflow.airflow import Airflow
+    from metaflow.plugins.aws.step_functions.production_token import load_token, store_token
+    from metaflow.util import get_username
+
+    existing = Airflow.get_existing_deployment(name.dag_id, datastore)
+    if existing is None:
+        return
+    owner, token = existing
+    given = (authorize or load_token(name.token_prefix) or "").removeprefix("production:")
+    if owner != get_username() and given != token:
+        raise BridgeError(
+            f"{name.dag_id} was deployed by {owner}. Ask them for its production token and call "
+            "the command again with --authorize TOKEN."
+        )
+    store_token(name.token_prefix, token)
 
 
 def _store_token(dag_id: str, token: str, datastore: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -27,16 +28,44 @@ class Place(Protocol):
         """Remove a file; whether there was one."""
 
 
+@dataclass(frozen=True)
+class DagFile:
+    """A file in a place."""
+
+    place: Place
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.place}/{self.name}"
+
+    def read(self) -> str | None:
+        """Its text; None if there is no such file."""
+        return self.place.read(self.name)
+
+    def put(self, text: str) -> str:
+        """Put it in place at once; where it stands now."""
+        return self.place.put(self.name, text)
+
+    def remove(self) -> bool:
+        """Remove it; whether it was there."""
+        return self.place.remove(self.name)
+
+
 def place_of(target: str) -> Place:
     """The place that a folder's path or an s3:// URL names."""
-    return S3Place(target) if target.startswith("s3://") else FolderPlace(Path(target))
+    if target.startswith("s3://"):
+        return S3Place(target.rstrip("/"))
+    return FolderPlace(Path(target).resolve())
 
 
+@dataclass(frozen=True)
 class FolderPlace:
     """A folder on a file system that Airflow's DAG processor sees."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path
+
+    def __str__(self) -> str:
+        return str(self.folder)
 
     def check(self) -> None:
         """The folder must be there and writable."""
@@ -94,12 +123,24 @@ class FolderPlace:
         return there
 
 
+@dataclass(frozen=True)
 class S3Place:
     """The bucket and prefix of an Airflow S3DagBundle; one PUT is atomic there."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        self.bucket, self.prefix = s3.split(url)
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def bucket(self) -> str:
+        """Its bucket."""
+        return s3.split(self.url)[0]
+
+    @property
+    def prefix(self) -> str:
+        """Its prefix, without slashes at its ends."""
+        return s3.split(self.url)[1]
 
     def check(self) -> None:
         """The bucket must be there for these credentials."""

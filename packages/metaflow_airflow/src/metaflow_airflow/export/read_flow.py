@@ -1,20 +1,13 @@
-"""The edge to a flow that is about to be exported: its parameters, options and settings."""
+"""The edge to a flow that is about to be exported: its options, decorators and settings."""
 
 from __future__ import annotations
 
-import json
-import math
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.plan.dag import Parameter
 from metaflow_airflow.plan.step import Python
-
-_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
-_JSON_TYPES = ("object", "array", "string", "number", "boolean", "null")
 
 # Decorators that the plan carries out itself; the step need not see them again.
 _PLANNED = ("retry", "environment", "kubernetes")
@@ -33,61 +26,6 @@ _SETTINGS = (
     "GCP_SECRET_MANAGER_PREFIX",
     "AZURE_KEY_VAULT_PREFIX",
 )
-
-
-def read_parameters(flow: Any, *, scheduled: bool) -> Iterator[Parameter]:
-    """The flow's parameters with their deploy-time defaults, Config values left out.
-
-    Raises:
-        BridgeError: two parameters that differ only in case; one without default in a scheduled
-            flow; a default that JSON cannot say.
-    """
-    from metaflow.includefile import FilePathClass
-    from metaflow.parameters import JSONType, deploy_time_eval
-
-    seen: dict[str, str] = {}
-    for _, parameter in flow._get_parameters():
-        if parameter.IS_CONFIG_PARAMETER:
-            continue
-        name = parameter.name
-        if name.lower() in seen:
-            raise BridgeError(
-                f"Parameters *{seen[name.lower()]}* and *{name}* differ only in case. Rename one."
-            )
-        seen[name.lower()] = name
-        options = parameter.kwargs
-        default = deploy_time_eval(options.get("default"))
-        required = bool(options.get("required")) and default is None
-        kind = options.get("type") or type(default if default is not None else "")
-        if isinstance(default, float) and not math.isfinite(default):
-            default = None  # JSON cannot say it; without a value, the step takes the flow's own
-        if required and scheduled:
-            raise BridgeError(
-                f"Parameter *{name}* is required and has no default, but the flow is scheduled: "
-                "a run that starts by itself has no value for it. Give it a default."
-            )
-        if kind is JSONType:
-            types: tuple[str, ...] = _JSON_TYPES
-        elif isinstance(kind, FilePathClass):
-            types = ("string",)
-        else:
-            types = (_TYPES.get(getattr(kind, "__name__", ""), "string"),)
-        if not required and default is None and "null" not in types:
-            types = ("null", *types)
-        try:
-            json.dumps(default, ensure_ascii=False).encode()
-        except (TypeError, UnicodeEncodeError) as error:
-            raise BridgeError(
-                f"Parameter *{name}*: its default {default!r} is not JSON ({error}). "
-                "Use a number, a string, a list or a dict."
-            ) from error
-        yield Parameter(
-            name=name,
-            types=types,
-            default=default,
-            required=required,
-            description=str(options.get("help") or ""),
-        )
 
 
 def read_options(obj: Any) -> tuple[str, ...]:
@@ -121,10 +59,11 @@ def read_attached(obj: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]
     attached = {
         node.name: tuple(
             decorator.make_decorator_spec()
-            for decorator in node.decorators
+            # As `run` hands them to its steps: users' own decorators and mutators too.
+            for decorator in chain(node.decorators, node.wrappers, node.config_decorators)
             if not decorator.statically_defined
             and decorator.inserted_by is None
-            and decorator.name not in _PLANNED
+            and getattr(decorator, "name", None) not in _PLANNED
         )
         for node in obj.graph
     }
@@ -134,22 +73,6 @@ def read_attached(obj: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]
         name: tuple(spec for spec in specs if spec not in shared)
         for name, specs in attached.items()
     }
-
-
-@contextmanager
-def without_client_checks(flow: Any) -> Iterator[None]:
-    """Let a flow be packaged where Kubernetes' Python client is not installed.
-
-    @kubernetes wants it for submitting pods itself; here Airflow does that.
-    """
-    kept = {step: step.decorators for step in flow}
-    for step, decorators in kept.items():
-        step.decorators = [each for each in decorators if each.name != "kubernetes"]
-    try:
-        yield
-    finally:
-        for step, decorators in kept.items():
-            step.decorators = decorators
 
 
 def read_pod_secrets() -> tuple[str, ...]:

@@ -76,7 +76,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Graph:
-    """A flow: its steps in an order in which each one stands after all that lead to it."""
+    """A flow: its steps in an order in which each one stands after all that lead to it.
+
+    `module` is that of the flow's file: "__main__" where it runs.
+    """
 
     flow: str
     start: str
@@ -84,6 +87,7 @@ class Graph:
     steps: Mapping[str, Step]
     doc: str = ""
     decorators: tuple[Decorator, ...] = ()
+    module: str = "__main__"
 
     def __getitem__(self, name: str) -> Step:
         return self.steps[name]

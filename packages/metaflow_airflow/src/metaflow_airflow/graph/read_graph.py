@@ -62,6 +62,7 @@ def read_graph(flow: Any) -> Graph:
         steps=steps,
         doc=(source.doc or "").strip(),
         decorators=tuple(_flow_decorators(flow._flow_decorators)),
+        module=type(flow).__module__,
     )
 
 

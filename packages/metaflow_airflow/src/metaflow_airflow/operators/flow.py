@@ -6,6 +6,7 @@ What a DAG contains is decided in `plan/`; nothing is worked out here from the w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +16,7 @@ from metaflow_airflow.attempt.inputs import Upstream
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.operators.process import MetaflowProcessOperator
+from metaflow_airflow.plan.record import Parameter, Record
 from metaflow_airflow.plan.step import (
     FORMAT,
     Deployment,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 class MetaflowFlow:
     """A Metaflow flow inside a DAG: `step` adds a task, `each` a body, `items` a list of items.
+
+    A file of today says all of it by `load`.
 
     Args:
         name: the flow's class.
@@ -71,6 +75,7 @@ class MetaflowFlow:
         self._steps: dict[str, PlannedStep] = {}
         self._tasks: dict[str, Any] = {}  # operators by task id
         self._body: tuple[dict[str, Any], Any] | None = None
+        self._parameters: tuple[Parameter, ...] = ()
 
     def __new__(cls, *_: Any, format: int = 1, **__: Any) -> MetaflowFlow:
         """The vocabulary of the file's format."""
@@ -79,6 +84,47 @@ class MetaflowFlow:
 
             return super().__new__(MetaflowFlowFormat1)
         return super().__new__(cls)
+
+    @classmethod
+    def load(cls, record: str, **words: Any) -> MetaflowFlow:
+        """The flow of a deployment.
+
+        Args:
+            record: what the deployment says of itself, as Record's JSON.
+            words: pool, kubernetes_conn_id, pods_on.
+
+        Raises:
+            BridgeError: a newer bridge wrote it, or it cannot be read.
+        """
+        read = Record.from_json(record)
+        flow = cls(
+            read.flow,
+            format=read.format,
+            exported_by=read.exported_by,
+            **{field.name: getattr(read.deployment, field.name) for field in fields(Deployment)}
+            | {"json_parameters": [each.name for each in read.parameters if each.kind == "json"]},
+            **words,
+        )
+        flow._parameters = read.parameters
+        return flow
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The flow's parameters as fields of Airflow's trigger form."""
+        from airflow.sdk import Param
+
+        found = {}
+        for each in self._parameters:
+            schema: dict[str, Any] = {
+                "type": each.types[0] if len(each.types) == 1 else list(each.types)
+            }
+            if each.kind == "file":
+                # Where its content is in the datastore; a path means nothing to a worker.
+                schema["pattern"] = r'^"?\{'
+            if each.description:
+                schema["description"] = each.description
+            found[each.name] = Param(*([] if each.required else [each.default]), **schema)
+        return found
 
     def __str__(self) -> str:
         return self.name

@@ -7,17 +7,10 @@ from functools import partial
 
 from metaflow_airflow.graph import Graph, Kind, Step
 from metaflow_airflow.plan.blocks import build_blocks
-from metaflow_airflow.plan.dag import (
-    Block,
-    HooksTask,
-    OutcomeTask,
-    Parameter,
-    Plan,
-    Schedule,
-    Sensor,
-)
+from metaflow_airflow.plan.dag import Block, HooksTask, OutcomeTask, Plan, Schedule, Sensor
 from metaflow_airflow.plan.exit_hooks import read_hooks
 from metaflow_airflow.plan.pod import pod_of
+from metaflow_airflow.plan.record import Parameter, Project
 from metaflow_airflow.plan.refuse import Refusals, refuse_graph, refuse_names, refuse_pods
 from metaflow_airflow.plan.schedule import read_schedule
 from metaflow_airflow.plan.secrets import plain_variables, refuse_secrets
@@ -38,6 +31,8 @@ def assemble(
     *,
     dag_id: str | None = None,
     parameters: Sequence[Parameter] = (),
+    project: Project | None = None,
+    metaflow: str = "",
     attached: Mapping[str, Sequence[str]] | None = None,
     pythons: Mapping[str, Python] | None = None,
     pod_secrets: Sequence[str] = (),
@@ -58,7 +53,8 @@ def assemble(
         pythons: what each step runs with, by step; only those that differ from the deployment's
             stand in the plan.
         pod_secrets: names of Kubernetes secrets that the site gives to every pod.
-        paused, max_workers, pool, pods_on, timeout, kubernetes_conn_id: see Plan.
+        project, metaflow, paused, max_workers, pool, pods_on, timeout,
+            kubernetes_conn_id: see Plan.
         max_iterations: of a switch that may choose itself.
 
     Raises:
@@ -108,6 +104,8 @@ def assemble(
         deployment=deployment,
         blocks=(*build_blocks(graph, planned, collected), *_ends(graph, hooks, pods)),
         parameters=tuple(parameters),
+        project=project,
+        metaflow=metaflow,
         sensors=sensors,
         schedule=schedule,
         doc=graph.doc,

@@ -24,7 +24,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from metaflow_airflow.plan.record import Parameter, Project, Record
 from metaflow_airflow.plan.step import (
+    FORMAT,
     Deployment,
     ExitHooks,
     PlannedStep,
@@ -96,22 +98,6 @@ Block = PlannedStep | Body | Items | HooksTask | OutcomeTask
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """A flow's parameter as a typed field of Airflow's trigger form.
-
-    Args:
-        types: JSON schema types that it takes.
-        default: as JSON; only meaningful when not required.
-    """
-
-    name: str
-    types: tuple[str, ...]
-    default: Any = None
-    required: bool = False
-    description: str = ""
-
-
-@dataclass(frozen=True)
 class Sensor:
     """Something that a run waits for: an Airflow sensor before the start step.
 
@@ -138,6 +124,7 @@ class Plan:
 
     Args:
         blocks: in an order in which each stands after what it depends on.
+        metaflow: the version that the flow was read with.
         max_workers: how many steps of a run may run at once.
         pool: Airflow's pool for the steps. timeout: seconds for a whole run.
         kubernetes_conn_id: the Airflow connection to the cluster; None for Airflow's default one.
@@ -149,6 +136,8 @@ class Plan:
     deployment: Deployment
     blocks: tuple[Block, ...]
     parameters: tuple[Parameter, ...] = ()
+    project: Project | None = None
+    metaflow: str = ""
     sensors: tuple[Sensor, ...] = ()
     schedule: Schedule | None = None
     doc: str = ""
@@ -166,6 +155,26 @@ class Plan:
                 yield from block.steps
             elif isinstance(block, PlannedStep):
                 yield block
+
+    def record(self, exported_by: str) -> Record:
+        """What the DAG file says of the deployment.
+
+        Args:
+            exported_by: version of the bridge.
+        """
+        steps = list(self.steps())
+        return Record(
+            dag_id=self.dag_id,
+            flow=self.flow,
+            format=FORMAT,
+            exported_by=exported_by,
+            metaflow=self.metaflow,
+            project=self.project,
+            deployment=self.deployment,
+            parameters=self.parameters,
+            steps=tuple(step.name for step in steps),
+            start_in_pod=any(step.pod for step in steps if not step.after),
+        )
 
     def task_ids(self) -> Iterator[str]:
         """The ids of all tasks of the DAG, as they stand in the file."""

@@ -19,7 +19,10 @@ def read_hooks(graph: Graph) -> ExitHooks | None:
     on_error: list[str] = []
     for decorator in graph.decorators:
         if decorator.name == "exit_hook":
-            found = [list(_names(decorator.attributes[key])) for key in ("on_success", "on_error")]
+            found = [
+                list(_names(decorator.attributes[key], graph.module))
+                for key in ("on_success", "on_error")
+            ]
             if not any(found):
                 raise BridgeError(
                     f"@exit_hook on flow *{graph.flow}* names no function: give on_success or "
@@ -32,6 +35,12 @@ def read_hooks(graph: Graph) -> ExitHooks | None:
     return ExitHooks(tuple(on_success), tuple(on_error))
 
 
-def _names(hooks: Iterable[str | Callable[..., object]] | None) -> Iterable[str]:
+def _names(hooks: Iterable[str | Callable[..., object]] | None, module: str) -> Iterable[str]:
+    """How the hooks are found again: in the flow's own module by name, else by import path."""
     for hook in hooks or ():
-        yield hook if isinstance(hook, str) else hook.__name__
+        if isinstance(hook, str):
+            yield hook
+        elif hook.__module__ == module:
+            yield hook.__qualname__
+        else:
+            yield f"{hook.__module__}.{hook.__qualname__}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph import Decorator, Step
-from metaflow_airflow.plan.dag import Parameter
+from metaflow_airflow.plan.record import Parameter
 from metaflow_airflow.plan.step import Deployment
 
 _BEHIND = re.compile(r"PROD|PRODUCTION|DEV|TEST|STAGING|OLD|NEW|VALUE|B64|BASE64|V?\d+")

@@ -157,6 +157,7 @@ class Deployment:
         environment: variables for all steps; never secrets.
         python: of its steps; None for the one that they find where they run.
         connection: the Airflow connection that gives steps their AWS credentials.
+        json_parameters: names of the parameters of type JSON, whose texts are texts.
     """
 
     script: str
@@ -174,6 +175,7 @@ class Deployment:
     environment: Mapping[str, str] = field(default_factory=dict)
     python: Python | None = None
     connection: str | None = None
+    json_parameters: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.script} ({self.code_sha[:12]})"

@@ -14,12 +14,11 @@ from metaflow_airflow.plan.dag import (
     HooksTask,
     Items,
     OutcomeTask,
-    Parameter,
     Plan,
     Sensor,
 )
-from metaflow_airflow.plan.step import FORMAT, PlannedStep, Pod, Python
-from metaflow_airflow.render.literals import Source, call, literal
+from metaflow_airflow.plan.step import PlannedStep, Pod, Python
+from metaflow_airflow.render.literals import Source, call
 
 _SENSORS = {
     "ExternalTaskSensor": "airflow.providers.standard.sensors.external_task",
@@ -64,8 +63,6 @@ def _imports(plan: Plan) -> list[str]:
     sdk = ["DAG"]  # the order in which ruff sorts them
     if plan.schedule:
         sdk.append("CronTriggerTimetable")
-    if plan.parameters:
-        sdk.append("Param")
     modules = {_SENSORS[sensor.operator]: sensor.operator for sensor in plan.sensors}
     deltas = any(isinstance(v, timedelta) for s in plan.sensors for v in s.arguments.values())
     return [
@@ -80,7 +77,7 @@ def _names(plan: Plan) -> list[str]:
     names = ["MetaflowFlow"]
     if any(step.pod for step in plan.steps()):
         names.append("Pod")
-    if plan.deployment.python or any(step.python for step in plan.steps()):
+    if any(step.python for step in plan.steps()):
         names.append("Python")
     return names
 
@@ -128,18 +125,15 @@ def _sensor(sensor: Sensor) -> str:
 
 
 def _flow(plan: Plan) -> str:
-    said = {key: value for key, value in _said(plan.deployment).items() if key != "python"}
+    # In JSON no three quotes follow each other, and the text is raw: it ends where it ends.
+    text = plan.record(__version__).to_json()
     return call(
-        "MetaflowFlow",
-        plan.flow,
-        **said,
-        python=_python(plan.deployment.python, indent=4),
+        "MetaflowFlow.load",
+        Source(f'r"""\n{text}\n"""'),
         pool=plan.pool,
         kubernetes_conn_id=plan.kubernetes_conn_id,
         pods_on=None if plan.pods_on == "triggerer" else plan.pods_on,
-        format=FORMAT,
-        exported_by=__version__,
-        _wrap=True,  # what a new export changes is one line in a diff
+        _wrap=True,
     )
 
 
@@ -161,21 +155,10 @@ def _dag(plan: Plan) -> str:
         default_args={"owner": plan.deployment.owner} if plan.deployment.owner else None,
         # Metaflow's tags may be longer than Airflow's; the run has them all.
         tags=sorted({"metaflow", *(tag for tag in plan.deployment.tags if len(tag) <= _TAG)}),
-        params={parameter.name: Source(_param(parameter)) for parameter in plan.parameters},
+        params=Source("flow.params") if plan.parameters else None,
         # Airflow takes a text that ends so for the name of a file.
         doc_md=f"{plan.doc}\n" if plan.doc.endswith(".md") else plan.doc,
         _tail=len("with  as dag:"),
-    )
-
-
-def _param(parameter: Parameter) -> str:
-    return call(
-        "Param",
-        *([] if parameter.required else [Source(literal(parameter.default))]),
-        type=parameter.types[0] if len(parameter.types) == 1 else list(parameter.types),
-        description=parameter.description,
-        _indent=8,
-        _tail=len(parameter.name) + 5,
     )
 
 

@@ -1,0 +1,46 @@
+"""What can be sent to Airflow: JSON as its database keeps it and its workers read it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+# Airflow's database keeps 1e22 as a whole number, and its workers are sent no larger ones.
+_LEAST, _MOST = -(2**63), 2**64 - 1
+
+
+def unsayable(value: Any) -> tuple[Any, str] | None:
+    """The first part of a value that cannot be sent to Airflow, and why; None if all can."""
+    if isinstance(value, Mapping):
+        parts = [*value.keys(), *value.values()]
+    elif isinstance(value, list | tuple):
+        parts = list(value)
+    else:
+        reason = _why_not(value)
+        return (value, reason) if reason else None
+    return next(filter(None, map(unsayable, parts)), None)
+
+
+def _why_not(value: object) -> str | None:
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return _why_not_text(value)
+    if not isinstance(value, int | float):
+        return f"JSON has no {type(value).__name__}"
+    if not math.isfinite(value):
+        return "JSON has finite numbers only"
+    if value == int(value) and not _LEAST <= value <= _MOST:
+        return "its workers are handed numbers of at most 64 bits"
+    return None
+
+
+def _why_not_text(value: str) -> str | None:
+    if "\0" in value:
+        return "its database takes no NUL character"
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return "half of a surrogate pair is no text"
+    return None

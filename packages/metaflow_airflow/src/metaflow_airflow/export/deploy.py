@@ -1,0 +1,104 @@
+"""`airflow create` and `delete`: nothing is replaced until it is known to be good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from metaflow_airflow.airflow_api.client import URL, AirflowClient, NotFoundError, setting
+from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.export.exporter import Export, dags_folder, is_read, target_of
+from metaflow_airflow.export.publish import find_publication
+from metaflow_airflow.export.wait_for_dag import DagWait, NotLoadedError
+
+
+@dataclass(frozen=True)
+class TokenOptions:
+    """What the command line says of the production token."""
+
+    authorize: str | None = None
+    given: str | None = None
+    generate: bool = False
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An export that is in place.
+
+    Args:
+        url: of the DAG in Airflow, where it was asked.
+    """
+
+    dag_id: str
+    file: str
+    production_token: str
+    url: str | None
+
+
+def deploy(
+    export: Export,
+    file: str | None,
+    *,
+    token: TokenOptions,
+    wait: int,
+    ready: Callable[[], None],
+    tell: Callable[[str], None],
+) -> Exported:
+    """Refuse early, package, put the file in place in one move, wait until Airflow has it.
+
+    Args:
+        file: where the DAG file goes; None: the DAGs folder.
+        wait: seconds; 0: Airflow is not asked.
+        ready: called when nothing is refused any more, before the long work.
+        tell: called with each line for the user.
+
+    Raises:
+        BridgeError: nothing has changed, or Airflow does not take the file and it is taken back.
+    """
+    dag_id = export.dag_id
+    target = target_of(file, dag_id)
+    target.place.check()
+    export.check()
+    client = AirflowClient.from_settings() if wait and setting(URL) and is_read(file) else None
+    if client:
+        client.check()
+        export.check_pool(client)
+    folder = dags_folder() if is_read(file) else None
+    publication = find_publication(dag_id, target, folder, client)
+    ready()
+    tell(f"Exporting *{dag_id}* as an Airflow DAG...")
+    production_token = export.token(token.authorize, token.given, token.generate)
+    text, package = export.compile(production_token)
+    tell(str(package))
+    if package.beside:
+        tell(f"It brings {', '.join(package.beside)}, from beside neither flow nor packages.")
+    watch = DagWait(client, dag_id, target, wait, tell) if client else None
+    path = publication.put(text)
+    tell(f"DAG *{dag_id}* written to *{path}*.")
+    url = None
+    if client and watch:
+        try:
+            watch.until_loaded(text)
+        except NotLoadedError as error:
+            raise BridgeError(f"{error}\n{publication.take_back(text)}") from error
+        url = f"{client.url}/dags/{dag_id}"
+        tell(f"Airflow has it: {url}")
+    return Exported(dag_id, path, production_token, url)
+
+
+def delete(dag_id: str, file: str | None, *, tell: Callable[[str], None]) -> None:
+    """Remove all files of a DAG, then what Airflow recorded of it: it is not loaded again.
+
+    Raises:
+        BridgeError: there is none, or a file of it is not to be found from here.
+    """
+    client = AirflowClient.from_settings()
+    target = target_of(file, dag_id)
+    client.check()
+    removed = find_publication(dag_id, target, dags_folder(), client).remove()
+    try:
+        client.delete_dag(dag_id)
+    except NotFoundError:
+        if not removed:
+            raise
+        tell(f"Airflow at {client.url} did not have *{dag_id}*.")

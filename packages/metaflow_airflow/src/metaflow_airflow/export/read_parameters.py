@@ -1,0 +1,88 @@
+"""A flow's parameters as Airflow's trigger form has them, with the values of their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from metaflow_airflow.airflow_api.sayable import unsayable
+from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.plan.record import Kind, Parameter
+
+_KINDS: Mapping[Any, Kind] = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
+def read_parameters(flow: Any, *, scheduled: bool) -> Iterator[Parameter]:
+    """The flow's parameters with their deploy-time defaults, Config values left out.
+
+    Raises:
+        BridgeError: two parameters that differ only in case; one without default in a scheduled
+            flow; a default that is not of the parameter's type.
+    """
+    seen: dict[str, str] = {}
+    for _, parameter in flow._get_parameters():
+        if parameter.IS_CONFIG_PARAMETER:
+            continue
+        name = parameter.name
+        if name.lower() in seen:
+            raise BridgeError(
+                f"Parameters *{seen[name.lower()]}* and *{name}* differ only in case. Rename one."
+            )
+        seen[name.lower()] = name
+        read = _read(name, parameter.kwargs)
+        if read.required and scheduled:
+            raise BridgeError(
+                f"Parameter *{name}* is required and has no default, but the flow is scheduled: "
+                "a run that starts by itself has no value for it. Give it a default."
+            )
+        yield read
+
+
+def _read(name: str, options: dict[str, Any]) -> Parameter:
+    from metaflow.parameters import deploy_time_eval
+
+    default = deploy_time_eval(options.get("default"))
+    kind, encoding = _kind(options["type"])
+    if kind is None:
+        # Of a type that Metaflow hands to click: what it makes of a text, it makes in the step.
+        kind, default = "string", None
+    elif kind != "file":
+        default = _said(_converted(name, options["type"], default))
+    return Parameter(
+        name,
+        kind,
+        default=default,
+        required=bool(options.get("required")) and options.get("default") is None,
+        description=str(options.get("help") or ""),
+        encoding=encoding,
+    )
+
+
+def _kind(kind: Any) -> tuple[Kind | None, str | None]:
+    """The parameter's kind, None where JSON has none such; of a file, how its text is encoded."""
+    from metaflow.includefile import FilePathClass
+    from metaflow.parameters import JSONType
+
+    if isinstance(kind, FilePathClass):
+        return "file", str(kind._encoding) if kind._is_text else None
+    return "json" if kind is JSONType else _KINDS.get(kind), None
+
+
+def _converted(name: str, kind: Any, default: Any) -> Any:
+    """The default as `run` gives it to the step: click converts it, a function's text too."""
+    from metaflow._vendor import click
+
+    if default is None:
+        return None
+    try:
+        return click.types.convert_type(kind)(default)
+    except click.ClickException as error:
+        raise BridgeError(
+            f"Parameter *{name}*: its default {default!r} is not of its type: "
+            f"{error.format_message()}."
+        ) from error
+
+
+def _said(default: Any) -> Any:
+    """The default as JSON; None where JSON or Airflow cannot say it: the step takes the flow's."""
+    return None if unsayable(default) else default

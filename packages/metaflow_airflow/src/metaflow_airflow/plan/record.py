@@ -1,0 +1,146 @@
+"""What a deployment says of itself: written once, as JSON in its DAG file, and read by `Record`.
+
+Airflow's side reads it whenever it parses the file, whoever looks for deployments reads it from
+the file's text: neither runs anything of the file for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from typing import Any, Literal, TypeVar
+
+from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.plan.step import Deployment, Python
+
+Kind = Literal["string", "integer", "number", "boolean", "json", "file"]
+_JSON_TYPES = ("object", "array", "string", "number", "boolean", "null")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A flow's parameter as a typed field of Airflow's trigger form.
+
+    Args:
+        kind: "json": any JSON value; "file": an IncludeFile, whose value says where its content
+            is in the datastore.
+        default: as JSON. None: the step takes the flow's own (or it is required).
+        encoding: of a file's content; None for bytes.
+    """
+
+    name: str
+    kind: Kind = "string"
+    default: Any = None
+    required: bool = False
+    description: str = ""
+    encoding: str | None = None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The JSON schema types that it takes."""
+        if self.kind == "json":
+            return _JSON_TYPES
+        own = "string" if self.kind == "file" else self.kind
+        return (own,) if self.required or self.default is not None else ("null", own)
+
+
+@dataclass(frozen=True)
+class Project:
+    """What @project makes of a flow.
+
+    Args:
+        branch: as `current.branch_name` has it, such as test.new_model.
+    """
+
+    name: str
+    branch: str
+    production: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A deployment.
+
+    Args:
+        dag_id: the DAG's id. flow: the flow's class.
+        steps: names of the flow's steps. start_in_pod: whether the first of them runs in a pod.
+        format: of the file's words (see step.FORMAT). exported_by, metaflow: versions of both.
+        deployment: what its steps need.
+    """
+
+    dag_id: str
+    flow: str
+    format: int
+    exported_by: str = ""
+    metaflow: str = ""
+    project: Project | None = None
+    deployment: Deployment
+    parameters: tuple[Parameter, ...] = ()
+    steps: tuple[str, ...] = ()
+    start_in_pod: bool = False
+
+    def parameter(self, name: str) -> Parameter | None:
+        """The parameter of that name."""
+        return next((each for each in self.parameters if each.name == name), None)
+
+    def to_json(self) -> str:
+        """As JSON text, a value a line, without what has its default."""
+        text = json.dumps(_said(self), indent=2, ensure_ascii=False)
+        # Half of a surrogate pair stands in no file.
+        return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """From JSON text; what a newer version added is left out.
+
+        Raises:
+            BridgeError: no JSON, or a field is missing.
+        """
+        try:
+            values = json.loads(text)
+            deployment = _known(Deployment, values["deployment"])
+            if python := deployment.pop("python", None):
+                deployment["python"] = Python(python["executable"], tuple(python["bootstrap"]))
+            project = values.get("project")
+            parameters = [Parameter(**_known(Parameter, p)) for p in values.get("parameters", ())]
+            return replace(
+                cls(**{**_known(cls, values), "deployment": Deployment(**deployment)}),
+                parameters=tuple(parameters),
+                project=Project(**_known(Project, project)) if project else None,
+            )
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise BridgeError(
+                f"The record of the deployment cannot be read ({error}). Export the flow again."
+            ) from error
+
+
+_T = TypeVar("_T")
+
+
+def _said(value: Any) -> Any:
+    """A dataclass without the fields that have their default, as plain values."""
+    said: dict[str, Any] = {}
+    for field in fields(value):
+        own = getattr(value, field.name)
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        if own == default and type(own) is type(default):
+            continue
+        if isinstance(own, Deployment | Parameter | Project):
+            own = _said(own)
+        elif isinstance(own, Python):
+            own = asdict(own)
+        elif isinstance(own, tuple):
+            own = [_said(each) if isinstance(each, Parameter) else each for each in own]
+        said[field.name] = dict(own) if isinstance(own, Mapping) else own
+    return said
+
+
+def _known(cls: type[_T], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a dataclass's fields, lists as tuples where the field is one."""
+    return {
+        field.name: tuple(value) if "tuple" in str(field.type) else value
+        for field in fields(cls)  # type: ignore[arg-type]
+        if (value := values.get(field.name, MISSING)) is not MISSING
+    }
