@@ -34,6 +34,13 @@ def test_the_steps_exit_code_is_the_launchers(fresh: LauncherRun) -> None:
     assert result.reason == "exit code 7: said to stderr last"
 
 
+def test_a_foreach_over_a_set_is_refused_by_the_step(platform: Platform) -> None:
+    result = LauncherRun(platform, "UnorderedFlow", "unordered.py").run("start")
+    assert not result.ok
+    assert result.error is not None
+    assert "goes over self.zones, a set, whose order differs between processes" in result.error
+
+
 @pytest.mark.parametrize(
     ("trouble", "reason"),
     [

@@ -1,9 +1,11 @@
 """The decorator that every step gets on Airflow: says which of its task instances it is."""
 
 import os
+from collections.abc import KeysView, Set
 from typing import Any
 
 from metaflow.decorators import StepDecorator
+from metaflow.exception import MetaflowException
 from metaflow.metadata_provider import MetaDatum
 
 _METADATA = {
@@ -56,3 +58,21 @@ class AirflowInternalDecorator(StepDecorator):
                 # Stands before Python starts, and the launcher has put the code package before it.
                 values.pop("PYTHONPATH", None)
                 os.environ.update({key: str(value) for key, value in values.items()})
+
+    def task_post_step(
+        self,
+        step_name: str,
+        flow: Any,
+        graph: Any,
+        retry_count: int,
+        max_user_code_retries: int,
+    ) -> None:
+        """Refuse a foreach over a set: each task's process reads it in an order of its own."""
+        node = graph[step_name]
+        items = getattr(flow, node.foreach_param) if node.type == "foreach" else None
+        if isinstance(items, Set) and not isinstance(items, KeysView):
+            raise MetaflowException(
+                f"The foreach of step *{step_name}* goes over *self.{node.foreach_param}*, a "
+                f"{type(items).__name__}, whose order differs between processes: items would run "
+                "twice or never. Make it a list, such as sorted(…)."
+            )
