@@ -8,7 +8,6 @@ from airflow.configuration import conf
 from airflow.sdk import Variable
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-
 from metaflow_airflow.pods import names
 from metaflow_airflow.pods.cluster_errors import ConnectError
 
