@@ -53,6 +53,9 @@ def status(options: argparse.Namespace, console: Console) -> int:
     for name, info in found["servers"].items():
         if info.get("report"):
             console.print(f"{name}: {info['report']}", markup=False)
+    for end in found.get("ends", []):
+        first = str(end["report"]).partition(". The end of ")[0]
+        console.print(f"{end['at']}  {first}", markup=False)
     if ready:
         show_addresses(target, console)
     return 0 if ready else 1

@@ -47,8 +47,12 @@ class EmbeddedTarget(Target):
         self.stack.down()
 
     def failures(self) -> list[tuple[str, str]]:
-        """Return (name, report with the end of its log) of each server that died."""
+        """Return (name, report with the end of its log) of each server that stays dead."""
         return self.stack.failures()
+
+    def restarted(self) -> dict[int, str]:
+        """Return the reports of servers that died, which the supervisor starts again."""
+        return {end["number"]: end["report"] for end in self.stack.ends()}
 
     def revive(self) -> None:
         """Start servers that died."""
