@@ -127,6 +127,8 @@ def test_a_command_runs_with_the_stacks_environment_and_the_flows_python(stack: 
     assert code == 0
     assert prefix == str(stack.state.flows_env)
     assert stack.step_environment().items() <= env.items()
+    code, text = run(*command("exec", stack.state.root, "--", "uv", "pip", "list"))
+    assert (code, "metaflow-airflow" in text) == (0, True), text
     assert run(*command("exec", stack.state.root, "--", "sh", "-c", "exit 7"))[0] == 7
 
 
