@@ -18,6 +18,7 @@ _LOG_LINES = 30
 _RETRY_LINES = 8
 _REVIVALS = 3
 _AGAIN = "starting it again; the run goes on"
+_PARENT = "scheduler"  # workers are forks of it
 _TRIGGER = "TriggerDagRunOperator"
 # The task that decides where trips come from, and whose warning it is when they are made up.
 _PLANNING, _PLANNER = "months", "data_engineering"
@@ -129,8 +130,13 @@ class Follower:
         )
 
     def _failure(self, task: Json, lines: int = _LOG_LINES) -> str:
-        end = "\n".join(f"    {line}" for line in task_log.lines(self._client.log(task))[-lines:])
-        return f"The end of the log of {task['dag_id']}.{_name(task)}:\n{end}"
+        said = task_log.lines(self._client.log(task))
+        title = f"The end of the log of {task['dag_id']}.{_name(task)}"
+        if not said:
+            # Its process died before its first line: what it died of, its parent wrote.
+            said = self._target.log_end(_PARENT).splitlines()
+            title = f"{task['dag_id']}.{_name(task)} wrote no log. The end of the {_PARENT}'s"
+        return "\n".join((f"{title}:", *(f"    {line}" for line in said[-lines:])))
 
     def _check_servers(self) -> None:
         """Report servers that died, and start those again that stay dead: the run goes on."""

@@ -79,9 +79,8 @@ def execute(options: argparse.Namespace, console: Console) -> int:
         raise StackError(f"no stack runs in {target.place}: `{command}` first")
     env = target.environment()
     env["PATH"] = os.pathsep.join((str(target.flows_python.parent), env.get("PATH", "")))
-    env["VIRTUAL_ENV"] = str(
-        target.state.flows_env
-    )  # `uv pip install` brings flows their libraries
+    # `uv pip install` brings the flows their libraries.
+    env["VIRTUAL_ENV"] = str(target.state.flows_env)
     try:
         return subprocess.run(words, env=env, check=False).returncode
     except OSError as error:

@@ -58,6 +58,10 @@ class Target(ABC):
     def revive(self) -> None:
         """Start servers that died; StackError when they do not come back."""
 
+    @abstractmethod
+    def log_end(self, server: str) -> str:
+        """Return the last lines of a server's log."""
+
     # -- where things are
 
     @property

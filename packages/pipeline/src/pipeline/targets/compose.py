@@ -90,6 +90,10 @@ class ComposeTarget(Target):
         """Start what ended; StackError when it does not come back."""
         self._compose("up", "--detach", "--wait", "--wait-timeout", str(_WAIT))
 
+    def log_end(self, server: str) -> str:
+        """Return the last lines of a service's log."""
+        return self._compose("logs", "--no-log-prefix", "--tail", "15", server)
+
     # -- addresses
 
     @property
@@ -275,8 +279,7 @@ class ComposeTarget(Target):
         return flows_env.start_sync(self.state, self.root, base_environment(self.state))
 
     def _obituary(self, service: str, status: str) -> str:
-        log = self._compose("logs", "--no-log-prefix", "--tail", "15", service)
-        return f"{status.lower()}. The end of its log:\n{log}"
+        return f"{status.lower()}. The end of its log:\n{self.log_end(service)}"
 
     def _compose(self, *words: str, stdin: IO[bytes] | None = None) -> str:
         return self._docker("compose", "--progress", "plain", *words, stdin=stdin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from embedded import processes
 from embedded.environment import data_engineering_dags
 from embedded.stack import Stack
 from embedded.start import FLOWS_ENV
@@ -57,6 +58,10 @@ class EmbeddedTarget(Target):
     def revive(self) -> None:
         """Start servers that died."""
         self.stack.up()
+
+    def log_end(self, server: str) -> str:
+        """Return the last lines of a server's log."""
+        return "\n".join(processes.log_end(self.state.log(server)))
 
     @property
     def airflow_url(self) -> str:
