@@ -90,7 +90,7 @@ def test_a_port_is_not_changed_while_the_stack_is_up(stack: Stack) -> None:
     assert run(*command("up", stack.state.root, "--port", f"airflow={port}"))[0] == 0
 
 
-def test_the_status_shows_servers_addresses_and_login(stack: Stack) -> None:
+def test_the_status_shows_servers_and_addresses(stack: Stack) -> None:
     code, text = run(*command("status", stack.state.root, "--json"))
 
     found = json.loads(text)
@@ -99,7 +99,17 @@ def test_the_status_shows_servers_addresses_and_login(stack: Stack) -> None:
         SERVERS, "ready"
     )
     assert found["airflow"]["url"] == stack.airflow_url
-    assert (found["airflow"]["username"], found["airflow"]["password"]) == stack.airflow_login
+    assert found["airflow"]["username"] == stack.airflow_login[0]
+
+
+def test_the_password_is_shown_by_one_command_alone(stack: Stack) -> None:
+    user, password = stack.airflow_login
+
+    assert run(*command("login", stack.state.root)) == (
+        0, f"{stack.airflow_url}\n{user}\n{password}\n"
+    )  # fmt: skip
+    for verb, *more in (["up"], ["status"], ["status", "--json"]):
+        assert password not in run(*command(verb, stack.state.root, *more))[1]
 
 
 def test_nothing_listens_beyond_this_machine(stack: Stack) -> None:
