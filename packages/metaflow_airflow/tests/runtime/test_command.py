@@ -204,4 +204,5 @@ def test_a_step_gets_nothing_of_airflows(tmp_path: Path) -> None:
         "PATH": f"{tmp_path}/venv/bin:/bin",
         "VIRTUAL_ENV": f"{tmp_path}/venv",
         "PYTHONUNBUFFERED": "x",
+        "PYTHONUTF8": "1",
     }

@@ -5,10 +5,22 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from .support import LauncherRun, Platform
+
+ELSEWHERE: dict[str, Any] = {
+    "HOME": "/tmp/somebody's home",
+    "LC_ALL": "C",
+    "PYTHONCOERCECLOCALE": "0",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "NO_PROXY": "example.org",
+    "SSL_CERT_FILE": "/gone/ca.pem",
+    "METAFLOW_AIRFLOW_UMASK": "027",
+}
+"""A worker's own."""
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +35,7 @@ def run(platform: Platform) -> LauncherRun:
         AIRFLOW__CORE__FERNET_KEY="secret",
         AIRFLOW_CONN_X="secret",
         _AIRFLOW_PROCESS_CONTEXT="client",
+        **ELSEWHERE,
     ).run()
     assert result.ok, run.text()
     return run
@@ -49,6 +62,13 @@ def test_a_step_finds_what_upstreams_schedulers_give_it(
     }
     assert {name: variables.get(name) for name in expected} == expected
     assert not [name for name in variables if name.startswith(("AIRFLOW", "_AIRFLOW"))]
+
+
+def test_a_workers_own_settings_hinder_no_step(platform: Platform, run: LauncherRun) -> None:
+    found = platform.artifacts(run.spec("start"))
+    assert found["umask"] == 0o27
+    assert found["encoding"] == "utf-8"
+    assert "SSL_CERT_FILE (/gone/ca.pem) names a file" in run.text("stderr")
 
 
 def test_the_script_runs_as_python_would_run_it(platform: Platform, run: LauncherRun) -> None:

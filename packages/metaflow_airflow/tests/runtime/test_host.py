@@ -40,6 +40,12 @@ def test_somebody_elses_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
         host_directory()
 
 
+def test_a_folder_that_others_can_write_is_refused(host: Path) -> None:
+    host.chmod(0o777)
+    with pytest.raises(LaunchError, match="Other users can write into"):
+        host_directory()
+
+
 def test_a_lock_is_waited_for_and_names_its_holder(host: Path) -> None:
     first, second, other = (
         TaskLock(host, TASK),

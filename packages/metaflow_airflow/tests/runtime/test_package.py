@@ -150,6 +150,29 @@ def test_what_was_linked_and_changed_since_is_unpacked(
     assert (thing / "deep" / "other.py").read_text() == "value = 2"
 
 
+def test_many_files_are_neither_copied_nor_written(
+    task: StepTask, host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package, "LINKED_FROM", 0)
+    first, _ = _prepare(task, host, "first")
+    again, said = _prepare(task, host, "again")
+    one, other = first / "f.py", again / "f.py"
+    assert one.stat().st_ino == other.stat().st_ino
+    assert one.stat().st_mode & 0o222 == 0
+    assert said == []
+    other.unlink()
+    other.write_text("another")
+    assert one.read_text() == "print('flow')"
+
+
+def test_a_shared_file_that_was_written_is_unpacked_again(task: StepTask, host: Path) -> None:
+    first, _ = _prepare(task, host, "first")
+    shared = (first / ".mf_code").resolve() / "metaflow" / "__init__.py"
+    shared.write_text("changed")
+    again, _ = _prepare(task, host, "again")
+    assert (again / ".mf_code" / "metaflow" / "__init__.py").read_text() == ""
+
+
 @pytest.mark.parametrize("difference", ["changed", "missing", "more", "editable", "namespace"])
 def test_what_is_installed_otherwise_is_unpacked(
     packed: StepTask, host: Path, thing: Path, monkeypatch: pytest.MonkeyPatch, difference: str

@@ -8,7 +8,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from metaflow_airflow.runtime.worker.step_process import StepProcess, StepStartError
+from metaflow_airflow.runtime.launch.memory import Memory
+from metaflow_airflow.runtime.worker.step_process import (
+    StepProcess,
+    StepStartError,
+    left_result,
+)
 
 from .running import gone
 from .support import LauncherRun, Platform
@@ -94,3 +99,45 @@ def test_a_python_that_is_not_there(fresh: LauncherRun) -> None:
     process = StepProcess(fresh.task("start"), python="/no/python", on_line=print, environ={})
     with pytest.raises(StepStartError, match=r"/no/python.*METAFLOW_AIRFLOW_PYTHON"):
         process.run()
+
+
+KILLED, LIMIT = Memory(63_800_000, 64_000_000, 2), Memory(40_000_000, 64_000_000, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "lines", "memory", "reason"),
+    [
+        ('{"ok": true, "exit_code": 0}', 0, [], (None, None), ""),
+        (
+            '{"memory": 7}',
+            -9,
+            [],
+            (LIMIT, KILLED),
+            "killed by SIGKILL: the launcher of the step was killed: out of memory: "
+            "it used 64 MB of 64 MB",
+        ),
+        (
+            '{"mem',
+            -9,
+            [],
+            (KILLED, KILLED),
+            "killed by SIGKILL: the launcher of the step was killed by SIGKILL",
+        ),
+        (
+            "",
+            1,
+            ["Fatal Python error: init_fs_encoding", "ModuleNotFoundError: no encodings"],
+            (None, None),
+            "exit code 1: the launcher ended without a result: ModuleNotFoundError: no encodings",
+        ),
+        ("", 0, [], (None, None), "exit code 1: the launcher ended without a result"),
+    ],
+)
+def test_what_a_launcher_left(
+    text: str,
+    code: int,
+    lines: list[str],
+    memory: tuple[Memory | None, Memory | None],
+    reason: str,
+) -> None:
+    assert left_result(text, code, lines, *memory).reason == reason

@@ -1,6 +1,7 @@
 """A step that does what $TROUBLE says."""
 
 import importlib
+import locale
 import os
 import signal
 import subprocess
@@ -118,6 +119,9 @@ class TroubleFlow(FlowSpec):  # type: ignore[misc, unused-ignore]
         self.path = list(sys.path)
         self.bridge = importlib.import_module("metaflow_airflow").__file__
         self.cwd = str(Path.cwd())
+        self.encoding = locale.getpreferredencoding(False).lower()
+        self.umask = os.umask(0)
+        os.umask(self.umask)
         self.next(self.end)
 
     @step

@@ -2,7 +2,8 @@
 
 A package never changes (its name is a hash), so steps on one host share what is not theirs to
 write: Metaflow itself and its compiled modules, behind a link. The flow's own files are copied.
-An import package that is installed here just so is not unpacked at all, but linked.
+An import package that is installed here just so is not unpacked at all, but linked. The files of a
+large package are linked as well, and read-only.
 
     <host>/code/<sha>/files/    .mf_code/metaflow@  .mf_meta  .mf_install  train.py
     <work>/metaflow/            .mf_code@           .mf_meta  .mf_install  train.py
@@ -30,6 +31,9 @@ from .download import download
 from .installed import Installed, find_installed, is_unchanged
 
 CODE_DIRECTORY = ".mf_code"
+LINKED_FROM = 1000
+"""Own files of a flow beyond which a step gets links to them: copies would take seconds."""
+
 KEEP_SECONDS = 7 * 24 * 3600
 """How long a package that no step uses stays."""
 
@@ -52,27 +56,28 @@ def prepare_code(task: StepTask, host: Path, work: Path, say: Callable[[str], No
     name = task.code_sha or hashlib.sha256(task.code_url.encode()).hexdigest()
     entry = store / name
     fcntl.flock(_open_lock(store / f"{name}.lock"), fcntl.LOCK_SH)
-    if not _is_whole(entry):
+    manifest = _whole(entry)
+    if manifest is None:
         unpacking = _open_lock(store / f"{name}.unpacking.lock")
         try:
             fcntl.flock(unpacking, fcntl.LOCK_EX)
             # Another launcher may have been faster, and steps read its copy by now.
-            if not _is_whole(entry):
-                _unpack_into(task, store, entry, say)
+            manifest = _whole(entry) or _unpack_into(task, store, entry, say)
         finally:
             os.close(unpacking)
         _remove_unused(store)
     os.utime(entry)
     root = work / "metaflow"
     root.mkdir()
+    put = os.link if manifest["large"] else shutil.copy2
     for source in (entry / "files").iterdir():
         target = root / source.name
         if source.name == CODE_DIRECTORY:
             target.symlink_to(source)
         elif source.is_dir():
-            shutil.copytree(source, target, symlinks=True)
+            shutil.copytree(source, target, symlinks=True, copy_function=put)
         else:
-            shutil.copy2(source, target)
+            put(source, target)
     return root
 
 
@@ -80,19 +85,31 @@ def _open_lock(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
-def _is_whole(entry: Path) -> bool:
-    """Whether all files are still there (cleaners of temp dirs take single ones)."""
+def _whole(entry: Path) -> dict[str, Any] | None:
+    """The copy's manifest, if all files are still there as they were.
+
+    Cleaners of temp dirs take single ones, and a step that runs as root can write into them.
+    """
     try:
         manifest = json.loads((entry / _MANIFEST).read_text())
-        names, linked = manifest["names"], manifest["linked"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
-    return all(os.path.lexists(entry / "files" / name) for name in names) and all(
-        is_unchanged(each["folder"], each["files"]) for each in linked.values()
-    )
+        whole = all(
+            _state(f"{entry}/files/{name}") == state for name, state in manifest["files"].items()
+        ) and all(
+            is_unchanged(each["folder"], each["files"]) for each in manifest["linked"].values()
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return manifest if whole and "large" in manifest else None
 
 
-def _unpack_into(task: StepTask, store: Path, entry: Path, say: Callable[[str], None]) -> None:
+def _state(path: str) -> list[int]:
+    found = os.lstat(path)
+    return [found.st_mtime_ns, found.st_size]
+
+
+def _unpack_into(
+    task: StepTask, store: Path, entry: Path, say: Callable[[str], None]
+) -> dict[str, Any]:
     fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=store))
     try:
         archive = fresh / "package"
@@ -104,6 +121,7 @@ def _unpack_into(task: StepTask, store: Path, entry: Path, say: Callable[[str], 
         if entry.exists():
             entry.rename(fresh / "damaged")
         fresh.rename(entry)
+        return manifest
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(entry / "damaged", ignore_errors=True)
@@ -155,7 +173,18 @@ def _extract(task: StepTask, archive: Path, target: Path) -> dict[str, Any]:
         for folder, _, files in os.walk(target)
         for name in files
     ]
-    return {"names": names, "linked": {name: asdict(each) for name, each in linked.items()}}
+    own = [name for name in names if not name.startswith(f"{CODE_DIRECTORY}/")]
+    large = len(own) > LINKED_FROM
+    if large:
+        for path in (target / name for name in own):
+            # Links to one copy: no step shall write into the next one's.
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode & ~0o222)
+    return {
+        "files": {name: _state(f"{target}/{name}") for name in names},
+        "large": large,
+        "linked": {name: asdict(each) for name, each in linked.items()},
+    }
 
 
 def _untar(archive: Path, target: Path) -> dict[str, Installed]:

@@ -17,7 +17,7 @@ def host_directory() -> Path:
     """The folder, of mode 0700.
 
     Raises:
-        LaunchError: somebody else's, or not to be made.
+        LaunchError: somebody else's, open to others, or not to be made.
     """
     base = Path(os.environ.get(ROOT_VARIABLE) or tempfile.gettempdir())
     path = base / f"metaflow-airflow-{os.getuid()}"
@@ -32,6 +32,11 @@ def host_directory() -> Path:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise LaunchError(
             f"{path} belongs to somebody else. Set {ROOT_VARIABLE} to another folder."
+        )
+    if found.st_mode & 0o022:
+        raise LaunchError(
+            f"Other users can write into {path}, which has the code of steps: remove it, or set "
+            f"{ROOT_VARIABLE} to another folder."
         )
     if found.st_mode & 0o077:
         path.chmod(0o700)

@@ -25,7 +25,8 @@ from .loop import run_loop
 from .memory import MemoryRecord
 from .prepare import claim, prepare
 from .signals import Lifeline, Signals
-from .step_folder import StepFolder
+from .step_folder import StepFolder, remove_abandoned
+from .surroundings import lost_certificates, reach_loopback, step_umask
 from .task_lock import TaskLock
 from .watch_child import ChildWatch
 
@@ -85,6 +86,10 @@ class Launch:
         return outcome.exit_code
 
     def _run(self, signals: Signals) -> StepResult | ChildProgram:
+        own = os.umask(0o077)  # what launchers share is this user's alone
+        umask = step_umask(os.environ, own)
+        self._in_child.append(functools.partial(_set_umask, umask))
+        os.environ.update(reach_loopback(os.environ))
         task, host = self._task, host_directory()
         lock = TaskLock(host, task)
         lock.acquire(self._lock_wait, self._say)
@@ -93,9 +98,12 @@ class Launch:
         guard = Guard(token, signals.leave)
         self._at_end += [guard.dismiss, lock.release]
         self._in_child.append(guard.leave)
+        remove_abandoned(host)
         self._folder = folder = StepFolder(host)
         guard.clean(folder.path)
         self._at_end.append(folder.remove)
+        if lost := lost_certificates(os.environ):
+            self._say(lost)
         gc.disable()  # while thousands of modules' objects come to stay, it looks in vain
         environ = prepare(task, host, folder.path, self._say)
         self._at_end.append(self._bring_logs_home)
@@ -159,3 +167,7 @@ class Launch:
         if self._folder is not None:
             self._folder.stderr.append(line)
         self._sinks[1].push(line)
+
+
+def _set_umask(umask: int) -> None:
+    os.umask(umask)

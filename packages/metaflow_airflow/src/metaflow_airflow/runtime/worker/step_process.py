@@ -14,17 +14,21 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
 from ...wire.launcher import GRACE, TOKEN_VARIABLE, UPLOAD_GRACE
-from ...wire.task import StepResult, StepTask, signal_name
+from ...wire.task import StepResult, StepTask, TaskFormatError, signal_name
+from ..launch.memory import Memory, read_memory
+from ..output.error_line import error_line
 from .pump import Pump
 
 LAUNCHER = Path(__file__).parents[1] / "launcher.py"
 
 _KILL_SECONDS = 10.0
+_KEPT_LINES = 50
 
 OnLine = Callable[[str, str], None]
 """Takes a stream's name ("stdout", "stderr") and a line without its end."""
@@ -51,6 +55,8 @@ def step_environment(environ: Mapping[str, str], python: str) -> dict[str, str]:
         if (home.parent / "pyvenv.cfg").is_file():
             kept["VIRTUAL_ENV"] = str(home.parent)
     kept["PYTHONUNBUFFERED"] = "x"
+    # Flows are written where text is UTF-8; a worker's locale may say something else, or nothing.
+    kept.setdefault("PYTHONUTF8", "1")
     return kept
 
 
@@ -81,6 +87,7 @@ class StepProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._pump = Pump()
         self._runner: int | None = None
+        self._last: deque[str] = deque(maxlen=_KEPT_LINES)
         self._ended = threading.Event()
         self._terminating = False
 
@@ -97,7 +104,7 @@ class StepProcess:
         """
         self._runner = threading.get_ident()
         lifeline_read, lifeline = os.pipe()
-        streams = self._pump.open()
+        streams, memory = self._pump.open(), read_memory()
         try:
             with tempfile.TemporaryFile() as task, tempfile.TemporaryFile() as result:
                 task.write(self.task.to_json().encode())
@@ -110,7 +117,9 @@ class StepProcess:
                 self._follow(process)
                 process.wait()
                 result.seek(0)
-                return _result(result.read().decode(), process.returncode)
+                return left_result(
+                    result.read().decode(), process.returncode, self._last, memory, read_memory()
+                )
         finally:
             # Whatever happened here, with its lifeline cut a launcher ends.
             os.close(lifeline)
@@ -175,6 +184,7 @@ class StepProcess:
             if self._terminating:
                 _send(process, signal.SIGTERM)
             for stream, line in self._pump.lines(lambda: _has_ended(process)):
+                self._last.append(line)
                 calling = True
                 self._on_line(stream, line)
                 calling = False
@@ -194,14 +204,26 @@ class StepProcess:
         return self._pump.wait(seconds, lambda: _has_ended(process))
 
 
-def _result(text: str, code: int) -> StepResult:
-    if text:
+def left_result(
+    text: str, code: int, lines: Iterable[str], before: Memory | None, after: Memory | None
+) -> StepResult:
+    """What the launcher wrote, or what its end says of it.
+
+    Args:
+        lines: the last that it passed on. before, after: memory of the container of both.
+    """
+    with contextlib.suppress(TaskFormatError):  # nothing, or the memory's record: it was cut short
         return StepResult.from_json(text)
-    if code < 0:
-        error = f"the launcher of the step was killed by {signal_name(-code)}"
-        return StepResult(ok=False, exit_code=128 - code, error=error, killed_by=-code)
-    error = "the launcher ended without a result: see its lines above"
-    return StepResult(ok=False, exit_code=code or 1, error=error)
+    killed = -code if code < 0 else None
+    if killed == signal.SIGKILL and before and after and after.kills > before.kills:
+        error = f"the launcher of the step was killed: out of memory: it used {after}"
+    elif killed:
+        error = f"the launcher of the step was killed by {signal_name(killed)}"
+    else:
+        said = error_line("\n".join(lines))
+        error = "the launcher ended without a result" + (f": {said}" if said else "")
+    exit_code = 128 + killed if killed else code or 1
+    return StepResult(ok=False, exit_code=exit_code, error=error, killed_by=killed)
 
 
 def _send(process: subprocess.Popen[bytes], number: int) -> None:
