@@ -1,0 +1,151 @@
+"""The application behind the tabs; Airflow's API server serves it below /metaflow.
+
+Airflow's login and its permission to see that DAG guard every route.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import requires_access_dag
+from fastapi import Depends, FastAPI, Query, Request
+from fastapi.responses import HTMLResponse, Response
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from metaflow_airflow.pages import views
+from metaflow_airflow.pages.errors import PageError
+from metaflow_airflow.pages.plugin import PREFIX
+
+# Ours loads nothing but what we serve; the card stands in a frame of its own.
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; "
+    "form-action 'self'"
+)
+# A card is a page of whoever wrote the flow: its scripts run, in an origin that is nobody's. It
+# reaches no cookie, no frame around it and no server.
+_CARD_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; "
+    "script-src 'unsafe-inline' 'unsafe-eval' blob: data:; style-src 'unsafe-inline' data:; "
+    "img-src data: blob:; font-src data:; connect-src 'none'; frame-ancestors 'self'; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+_templates = Environment(
+    loader=PackageLoader("metaflow_airflow.pages", "templates"),
+    autoescape=select_autoescape(),
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters["seconds"] = views.seconds
+_templates.filters["bytes"] = views.size
+
+MapIndex = Annotated[str, Query()]
+
+app = FastAPI(title="Metaflow", docs_url=None, redoc_url=None, openapi_url=None)
+app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+
+_sees_tasks = Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE))
+_sees_logs = Depends(requires_access_dag("GET", DagAccessEntity.TASK_LOGS))
+_sees_runs = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
+_sees_code = Depends(requires_access_dag("GET", DagAccessEntity.CODE))
+
+
+@app.exception_handler(PageError)
+async def show_error(request: Request, error: PageError) -> HTMLResponse:
+    """A page that says in one sentence why there is no other."""
+    return _page(request, "error.html", status=error.status, sentence=str(error))
+
+
+@app.get("/task", dependencies=[_sees_tasks])
+async def task(
+    request: Request,
+    session: SessionDep,
+    dag_id: str,
+    run_id: str,
+    task_id: str,
+    map_index: MapIndex = "-1",
+) -> HTMLResponse:
+    """The tab of a task instance: cards, artifacts, where it stands in Metaflow."""
+    seen = await views.task_page(session, dag_id, run_id, task_id, _index(map_index))
+    return _page(request, "task.html", **seen)
+
+
+@app.get("/log", dependencies=[_sees_logs])
+async def log(
+    session: SessionDep,
+    dag_id: str,
+    run_id: str,
+    task_id: str,
+    name: str,
+    map_index: MapIndex = "-1",
+) -> Response:
+    """One of a task's log files as Metaflow has it, as plain text."""
+    text = await views.log_file(session, dag_id, run_id, task_id, _index(map_index), name)
+    return Response(text, media_type="text/plain; charset=utf-8", headers=_headers(_PAGE_POLICY))
+
+
+@app.get("/artifact", dependencies=[_sees_tasks])
+async def artifact(
+    request: Request,
+    session: SessionDep,
+    dag_id: str,
+    run_id: str,
+    task_id: str,
+    name: str,
+    map_index: MapIndex = "-1",
+) -> HTMLResponse:
+    """What can be shown of an artifact without running code of its flow."""
+    seen = await views.artifact_preview(session, dag_id, run_id, task_id, _index(map_index), name)
+    return _page(request, "preview.html", **seen)
+
+
+@app.get("/card", dependencies=[_sees_tasks])
+async def card(
+    session: SessionDep,
+    dag_id: str,
+    run_id: str,
+    task_id: str,
+    name: str,
+    map_index: MapIndex = "-1",
+) -> Response:
+    """A card's own HTML, which nobody trusts."""
+    html = await views.card_file(session, dag_id, run_id, task_id, _index(map_index), name)
+    return Response(html, media_type="text/html; charset=utf-8", headers=_headers(_CARD_POLICY))
+
+
+@app.get("/run", dependencies=[_sees_runs, _sees_tasks])
+async def run(request: Request, session: SessionDep, dag_id: str, run_id: str) -> HTMLResponse:
+    """The tab of a DAG run: parameters, tags, all tasks with their cards."""
+    return _page(request, "run.html", **await views.run_page(session, dag_id, run_id))
+
+
+@app.get("/dag", dependencies=[_sees_runs, _sees_code])
+async def dag(request: Request, session: SessionDep, dag_id: str) -> HTMLResponse:
+    """The tab of a DAG: its deployment, its newest runs."""
+    return _page(request, "dag.html", **await views.dag_page(session, dag_id))
+
+
+def _page(request: Request, template: str, status: int = 200, **seen: Any) -> HTMLResponse:
+    base = request.scope.get("root_path", "").rstrip("/")
+    airflow = base.removesuffix(PREFIX)
+    text = _templates.get_template(template).render(base=base, airflow=airflow, **seen)
+    return HTMLResponse(text, status_code=status, headers=_headers(_PAGE_POLICY))
+
+
+def _headers(policy: str) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+    }
+
+
+def _index(text: str) -> int:
+    # Airflow leaves the placeholder as it stands where a task is not mapped.
+    return int(text) if text.lstrip("-").isdigit() else -1

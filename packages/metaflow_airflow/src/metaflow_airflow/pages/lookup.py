@@ -1,0 +1,171 @@
+"""What Airflow's own database says of a task instance, a run or a DAG that a page is about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.models.dagcode import DagCode
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XComModel
+from sqlalchemy import select
+
+from metaflow_airflow.airflow_api.deployments import read_record
+from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference
+from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.pages.errors import PageError
+from metaflow_airflow.wire import ids
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from metaflow_airflow.plan.record import Record
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A task instance of a step.
+
+    Args:
+        map_index: -1 when it is not mapped. label: its item, as Airflow shows it.
+        pathspec: of its Metaflow task; None while nobody knows it.
+    """
+
+    task_id: str
+    map_index: int
+    state: str
+    label: str
+    began: datetime | None
+    seconds: float | None
+    pathspec: str | None
+
+
+def record_of(session: Session, dag_id: str) -> Record:
+    """What the deployment behind a DAG says of itself.
+
+    Raises:
+        PageError: no such DAG, or no flow's.
+    """
+    code = session.scalar(
+        select(DagCode)
+        .where(DagCode.dag_id == dag_id)
+        .order_by(DagCode.last_updated.desc())
+        .limit(1)
+    )
+    if code is None:
+        raise PageError(f"Airflow has no code of DAG {dag_id}.", 404)
+    try:
+        return read_record(code.source_code)
+    except BridgeError as error:
+        raise PageError(f"{dag_id} is no Metaflow flow: {error}", 404) from error
+
+
+def run_of(session: Session, dag_id: str, run_id: str) -> DagRun:
+    """A DAG run.
+
+    Raises:
+        PageError: there is none.
+    """
+    found: DagRun | None = session.scalar(
+        select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+    )
+    if found is None:
+        raise PageError(f"{dag_id} has no run {run_id}.", 404)
+    return found
+
+
+def instances_of(
+    session: Session, record: Record, run_id: str, task_id: str | None = None
+) -> list[Instance]:
+    """The task instances of a run's steps, in the order in which they began."""
+    asked = select(TaskInstance).where(
+        TaskInstance.dag_id == record.dag_id, TaskInstance.run_id == run_id
+    )
+    if task_id is not None:
+        asked = asked.where(TaskInstance.task_id == task_id)
+    references = _references(session, record.dag_id, run_id, task_id)
+    found = [
+        _instance(record, run_id, each, references.get((each.task_id, each.map_index)))
+        for each in session.scalars(asked)
+        if task_id is not None or not record.steps or each.task_id in record.steps
+    ]
+    return sorted(found, key=lambda each: (each.began is None, each.began, each.map_index))
+
+
+def instance_of(
+    session: Session, record: Record, run_id: str, task_id: str, map_index: int
+) -> Instance:
+    """One task instance.
+
+    Raises:
+        PageError: there is none.
+    """
+    for each in instances_of(session, record, run_id, task_id):
+        if each.map_index == map_index:
+            return each
+    raise PageError(f"Run {run_id} of {record.dag_id} has no task {task_id} [{map_index}].", 404)
+
+
+def runs_of(session: Session, dag_id: str, most: int) -> Sequence[DagRun]:
+    """A DAG's newest runs."""
+    asked = select(DagRun).where(DagRun.dag_id == dag_id)
+    return session.scalars(asked.order_by(DagRun.run_after.desc()).limit(most)).all()
+
+
+def roots_of(record: Record, environ: Mapping[str, str] = os.environ) -> tuple[str, str]:
+    """Where the flow's artifacts and its cards are."""
+    root = record.deployment.datastore_root
+    names = {"s3": "METAFLOW_CARD_S3ROOT", "gs": "METAFLOW_CARD_GSROOT",
+             "azure": "METAFLOW_CARD_AZUREROOT", "local": "METAFLOW_CARD_LOCALROOT"}  # fmt: skip
+    name = names.get(record.deployment.datastore, "")
+    cards = environ.get(name) or record.deployment.environment.get(name)
+    return root, cards or f"{root.rstrip('/')}/mf.cards"
+
+
+def _references(
+    session: Session, dag_id: str, run_id: str, task_id: str | None
+) -> dict[tuple[str, int], Reference]:
+    asked = select(XComModel.task_id, XComModel.map_index, XComModel.value).where(
+        XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key == XCOM_KEY
+    )
+    if task_id is not None:
+        asked = asked.where(XComModel.task_id == task_id)
+    return {
+        (task, index): Reference.from_xcom(value)
+        for task, index, value in session.execute(asked)
+        if value
+    }
+
+
+def _instance(
+    record: Record, run_id: str, found: TaskInstance, reference: Reference | None
+) -> Instance:
+    return Instance(
+        task_id=found.task_id,
+        map_index=found.map_index,
+        state=str(found.state or "none"),
+        label=_label(found),
+        began=found.start_date,
+        seconds=found.duration,
+        pathspec=reference.pathspec if reference else _pathspec(record, run_id, found),
+    )
+
+
+def _pathspec(record: Record, run_id: str, found: TaskInstance) -> str | None:
+    """Of a task that has not said it yet: outside of a foreach it can be computed."""
+    if found.map_index >= 0 or found.task_id not in record.steps:
+        return None
+    run = ids.run_id(record.dag_id, run_id)
+    generation = max(found.try_number - 1, 0) // ids.MAX_ATTEMPTS
+    task = ids.task_id(run, found.task_id, (), generation)
+    return f"{record.flow}/{run}/{found.task_id}/{task}"
+
+
+def _label(found: Any) -> str:
+    if found.map_index < 0:
+        return ""
+    return str(found.rendered_map_index or found.map_index)
