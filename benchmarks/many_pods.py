@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from packages.metaflow_airflow.tests.pods.real import Site, on_cluster, until
+from packages.metaflow_airflow.tests.pods.real_cluster.real import Site, on_cluster, until
 
 COUNT = 1000
 _TICK = 0.05

@@ -16,6 +16,7 @@ from metaflow_airflow.airflow_api.client import AirflowClient
 from pipeline.flows import Flow
 from pipeline.loading import wait_for_dags
 from pipeline.targets.embedded import EmbeddedTarget
+from pipeline.targets.own import OwnTarget
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -63,6 +64,19 @@ def test_a_dag_file_that_does_not_load_is_named_with_its_error(stack: Stack, bro
 
     assert "Airflow cannot load the DAG file broken_flow.py (bundle flows)" in str(caught.value)
     assert "No module named 'no_such_module'" in str(caught.value)
+
+
+def test_an_airflow_of_ones_own_gets_the_flows(stack: Stack) -> None:
+    """This stack's, taken for somebody else's: all that is known of it is in the environment."""
+    given = stack.environment()
+    target = OwnTarget(stack.state, lambda name, text: None, given)
+
+    target.bring_up()
+    wait_for_dags(target, AirflowClient(target.airflow_url, *target.airflow_login))
+
+    del given["METAFLOW_AIRFLOW_DAGS_FOLDER"]
+    with pytest.raises(StackError, match=r"needs METAFLOW_AIRFLOW_DAGS_FOLDER \(where DAG files"):
+        OwnTarget(stack.state, lambda name, text: None, given)
 
 
 def test_trips_are_made_up_aloud_and_ctrl_c_in_the_run_stops_what_was_started(

@@ -13,6 +13,7 @@ from airflow_service.settings import (
     new_secrets,
 )
 from cryptography.fernet import Fernet
+from tenacity import RetryCallState, Retrying, wait_random_exponential
 
 ASK_AIRFLOW = """
 import json, sys
@@ -103,6 +104,27 @@ def test_a_queued_task_has_a_token_for_a_day(settings: AirflowSettings) -> None:
     )
 
     assert answer.stdout.splitlines()[-1] == "86400"
+
+
+def test_five_minutes_without_the_api_server_or_the_database_fail_no_task(
+    settings: AirflowSettings,
+) -> None:
+    """Computed as Airflow's own client waits: none of its tries is given up before that."""
+    made = airflow_environment(settings)
+    tries = int(made["AIRFLOW__WORKERS__EXECUTION_API_RETRIES"])
+    longest = float(made["AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX"])
+    wait = wait_random_exponential(min=1, max=longest)
+    attempt = RetryCallState(Retrying(), None, (), {})
+    waited = 0.0
+    for attempt.attempt_number in range(1, tries):
+        waited += wait(attempt)
+
+    assert waited > 300
+    assert int(made["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"]) > 300 + longest
+    heartbeat = int(made["AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL"])
+    assert int(made["AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS"]) * heartbeat > 300
+    # A token is renewed in the last fifth of its life.
+    assert int(made["AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME"]) / 5 > 300
 
 
 def test_bundles_are_local_folders_by_name(settings: AirflowSettings) -> None:

@@ -65,7 +65,7 @@ def test_states_of_task(told):
     states = {"manual": {"work": "success", "work_5": "failed"}}
     told.answers["GetTaskStates"] = TaskStatesResult(task_states=states)
 
-    assert compat.states_of_task(task_instance(), "work") == {-1: "success", 5: "failed"}
+    assert compat.states_of_task("Flow", "manual", "work") == {-1: "success", 5: "failed"}
     source = inspect.getsource(task_instances.get_task_instance_states)
     assert 'f"{task.task_id}_{task.map_index}"' in source
 

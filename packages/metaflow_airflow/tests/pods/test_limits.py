@@ -3,7 +3,9 @@
 import asyncio
 from collections import Counter
 
-from metaflow_airflow.pods.limits import Slots
+import pytest
+from metaflow_airflow.pods.cluster_errors import ConnectError
+from metaflow_airflow.pods.limits import Slots, most_pods
 
 
 class Cluster:
@@ -14,7 +16,8 @@ class Cluster:
         self.peak: Counter[str] = Counter()
         self.peak_of_all = 0
         self.begun: list[str] = []
-        self.slots = Slots(lambda: Counter(self.live), most)
+        self.slots = Slots(most)
+        self.slots.count(lambda: ((run, True) for run in self.live.elements()))
 
     async def step(self, run, limit):
         async with self.slots.slot(run, limit):
@@ -92,3 +95,41 @@ def test_who_is_cancelled_just_as_its_turn_comes_gives_it_back():
         assert cluster.begun == ["c"]
 
     run(main())
+
+
+def test_pods_of_another_triggerer_count_for_the_run_and_not_for_this_triggerer():
+    async def main():
+        cluster = Cluster(most=1)
+        cluster.slots.count(lambda: [("theirs", False)] * 7)
+        await cluster.step("mine", 1)
+        theirs = asyncio.create_task(cluster.step("theirs", 7))
+        await asyncio.sleep(0.01)
+        assert cluster.begun == ["mine"]
+        theirs.cancel()
+
+    run(main())
+
+
+def test_two_hundred_are_cancelled_while_pods_end_and_the_next_gets_its_turn():
+    async def main():
+        cluster = Cluster(most=1)
+        async with cluster.slots.slot("a", None):
+            waiting = [asyncio.create_task(cluster.step(f"run-{n % 7}", None)) for n in range(200)]
+            await asyncio.sleep(0)
+            for each in waiting:
+                each.cancel()
+                cluster.slots.changed()  # a pod ended in the same turn of the loop
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert cluster.begun == []
+        await cluster.step("b", 1)
+        assert cluster.begun == ["b"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("said", ["many", "0", "-1", "1.5"])
+def test_a_number_of_pods_that_is_none_is_refused(said):
+    assert most_pods({}) == 100
+    assert most_pods({"METAFLOW_AIRFLOW_MAX_PODS": "7"}) == 7
+    with pytest.raises(ConnectError, match=f"METAFLOW_AIRFLOW_MAX_PODS is '{said}' .* 0, or none"):
+        most_pods({"METAFLOW_AIRFLOW_MAX_PODS": said})

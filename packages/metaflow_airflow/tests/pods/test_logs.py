@@ -2,14 +2,22 @@
 
 import random
 
+import pytest
 from metaflow_airflow.pods.logs import LogLines
 
 
-def written(count, *, per_second):
-    """Lines as Kubernetes gives them; several may have the very same time."""
+def written(count, *, per_second, back=None):
+    """Lines as Kubernetes gives them; several may have the very same time.
+
+    Args:
+        back: the line at which the node's clock steps back by 12 s.
+    """
+    seconds = [100 + n // per_second for n in range(count)]
+    if back is not None:
+        seconds = [s - 12 if n >= back else s for n, s in enumerate(seconds)]
     return [
-        f"2026-11-23T10:00:{n // per_second:02d}.{n % per_second // 2 * 100:09d}Z line {n}"
-        for n in range(count)
+        f"2026-11-23T10:{s // 60:02d}:{s % 60:02d}.{n % per_second // 2 * 100:09d}Z line {n}"
+        for n, s in enumerate(seconds)
     ]
 
 
@@ -18,41 +26,57 @@ def read_from(lines, since):
     return [line for line in lines if since is None or line[:19] >= since[:19]]
 
 
-def test_a_reading_gives_all_lines_with_their_times():
-    found = [LogLines().take("2026-11-23T10:00:00.5Z hello  world ")]
-
-    assert found == [("2026-11-23T10:00:00.5Z", "hello  world ")]
+def taken_of(lines, merged):
+    return [line for line in lines if merged.take(line.partition(" ")[0])]
 
 
-def test_an_empty_line_is_a_line():
-    assert LogLines().take("2026-11-23T10:00:00.5Z ") == ("2026-11-23T10:00:00.5Z", "")
+@pytest.mark.parametrize("stamp", ["failed", "", "2026-11-23", "2026-11-23T10:00:00"])
+def test_what_has_no_time_is_no_line_of_the_log(stamp):
+    with pytest.raises(ValueError):  # noqa: PT011 - it is the text itself
+        LogLines().take(stamp)
 
 
-def test_what_is_no_line_of_the_log_is_left_out():
-    assert LogLines().take("failed to watch file: no such file") is None
-
-
-def test_readings_that_break_off_anywhere_give_each_line_once_and_in_order():
-    for seed in range(200):
+@pytest.mark.parametrize("is_back", [False, True])
+def test_readings_that_break_off_anywhere_give_each_line_once_and_in_order(is_back):
+    for seed in range(100):
         rng = random.Random(seed)  # noqa: S311
-        lines = written(60, per_second=rng.choice([2, 7, 30]))
+        back = rng.randrange(1, 60) if is_back else None
+        lines = written(60, per_second=rng.choice([2, 7, 30]), back=back)
         merged, so_far = LogLines(), 0
         taken: list[str] = []
         while len(taken) < len(lines):
             so_far = min(len(lines), so_far + rng.randrange(12))  # written until this reading
             merged.restart()
             answer = read_from(lines[:so_far], merged.since)
-            for line in answer[: rng.randrange(len(answer) + 1)]:
-                new = merged.take(line)
-                if new:
-                    taken.append(" ".join(new))
+            taken += taken_of(answer[: rng.randrange(len(answer) + 1)], merged)
         assert taken == lines, f"seed {seed}"
 
 
-def test_a_time_with_fewer_digits_is_not_taken_for_an_earlier_one():
+def test_a_log_that_was_rotated_meanwhile_loses_no_line_that_is_there():
+    lines = written(60, per_second=7)
     merged = LogLines()
+    assert taken_of(lines[:30], merged) == lines[:30]
 
-    merged.take("2026-11-23T10:00:00.19Z a")
+    merged.restart()
 
-    assert merged.take("2026-11-23T10:00:00.2Z b") == ("2026-11-23T10:00:00.2Z", "b")
-    assert merged.take("2026-11-23T10:00:00.19Z a") is None
+    assert taken_of(lines[26:], merged) == lines[30:]
+
+
+def test_a_time_with_fewer_digits_is_the_same_time():
+    merged = LogLines()
+    assert merged.take("2026-11-23T10:00:00.20Z")
+
+    merged.restart()
+
+    assert not merged.take("2026-11-23T10:00:00.2Z")
+    assert merged.take("2026-11-23T10:00:00.2Z")
+
+
+def test_a_node_may_write_the_time_of_its_own_zone():
+    merged = LogLines()
+    assert merged.take("2026-11-23T12:00:00.5+02:00")
+
+    merged.restart()
+
+    assert merged.since == "2026-11-23T09:59:30Z"
+    assert not merged.take("2026-11-23T12:00:00.5+02:00")

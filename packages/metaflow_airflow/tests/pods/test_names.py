@@ -2,7 +2,7 @@ import re
 from typing import Any
 
 import pytest
-from metaflow_airflow.pods.names import PodIdentity, described, site
+from metaflow_airflow.pods.names import PodIdentity, described, site, site_label
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
@@ -44,7 +44,7 @@ def test_the_same_try_has_the_same_name_and_any_other_another():
     others = [
         identity(try_number=2, key="01a3"),
         identity(map_index=4, key="01a4"),
-        identity(site=site("other", "url")),
+        identity(key="01a5"),
     ]
 
     assert identity().name == identity().name
@@ -72,3 +72,13 @@ def test_the_annotations_lead_back_to_the_task_instance():
 def test_a_site_does_not_show_what_it_is_made_of():
     assert "secret-key" not in site("secret-key", "http://localhost")
     assert site("a", "bc") != site("ab", "c")
+
+
+@pytest.mark.parametrize("said", ["prod", "team-a.prod_1", "Über uns!", "x" * 300, "-"])
+def test_what_somebody_called_the_installation_is_a_labels_value(said):
+    value = site_label(said)
+
+    assert len(value) <= 63
+    assert LABEL.fullmatch(value)
+    assert site_label(value) == value
+    assert (value == said) == bool(LABEL.fullmatch(said) and len(said) <= 63)

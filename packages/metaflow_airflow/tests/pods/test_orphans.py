@@ -2,9 +2,14 @@
 
 from types import SimpleNamespace
 
-from metaflow_airflow.cli.list_pods import find_pods
+import pytest
+from kubernetes.client import ApiException
+from metaflow_airflow.cli.list_pods import _delete, find_pods
+from metaflow_airflow.errors import BridgeError
 
 from .test_names import identity
+
+SITE = identity().site
 
 STATES = {
     ("run", "train", 3): ("deferred", 2),
@@ -15,7 +20,13 @@ STATES = {
 def pod(**changes):
     of = identity(dag_id="Flow", dag_run_id="run", **changes)
     return SimpleNamespace(
-        metadata=SimpleNamespace(name=of.name, namespace="flows", annotations=of.annotations),
+        metadata=SimpleNamespace(
+            name=of.name,
+            namespace="flows",
+            annotations=of.annotations,
+            labels=of.labels,
+            uid=f"uid of {of.name}",
+        ),
         status=SimpleNamespace(phase="Running"),
     )
 
@@ -23,7 +34,7 @@ def pod(**changes):
 def found(*listed):
     return [
         (each.task, each.try_number, each.orphan)
-        for each in find_pods(listed, "Flow", lambda *key: STATES.get(key))
+        for each in find_pods(listed, "Flow", SITE, lambda *key: STATES.get(key))
     ]
 
 
@@ -47,3 +58,41 @@ def test_pods_of_other_dags_and_of_others_are_left_alone():
     theirs = SimpleNamespace(metadata=SimpleNamespace(annotations=other.annotations))
 
     assert found(foreign, theirs) == []
+
+
+def test_no_pod_of_another_airflow_is_an_orphan():
+    assert found(pod(site="another", map_index=4), pod(site="another", task_id="gone")) == [
+        ("train[4]", 1, False),
+        ("gone[3]", 1, False),
+    ]
+
+
+class Core:
+    """Kubernetes' client, of which only what is asked counts."""
+
+    def __init__(self, status=None):
+        self.asked = []
+        self.status = status
+
+    def delete_namespaced_pod(self, name, namespace, body):
+        self.asked.append((name, namespace, body))
+        if self.status:
+            raise ApiException(self.status, reason="No")
+
+
+@pytest.mark.parametrize("status", [None, 404, 409])
+def test_only_the_very_pod_that_was_listed_is_deleted(status):
+    (orphan,) = find_pods([pod(map_index=4)], "Flow", SITE, lambda *key: STATES.get(key))
+    core = Core(status)
+
+    _delete(core, orphan)
+
+    body = {"preconditions": {"uid": orphan.uid}}
+    assert core.asked == [(orphan.name, "flows", body)]
+
+
+def test_a_cluster_that_does_not_delete_is_named():
+    (orphan,) = find_pods([pod(map_index=4)], "Flow", SITE, lambda *key: STATES.get(key))
+
+    with pytest.raises(BridgeError, match=f"does not delete pod {orphan.name}: No"):
+        _delete(Core(403), orphan)

@@ -10,7 +10,10 @@ SPEC = {
     "nodeName": "lab",
     "activeDeadlineSeconds": 60,
     "containers": [
+        # A cluster may put its own first.
+        {"name": "proxy", "image": "mesh:1", "resources": {"limits": {"memory": "1M"}}},
         {
+            "name": "step",
             "image": "image:1",
             "resources": {
                 "requests": {"cpu": "64", "memory": "1M"}, "limits": {"memory": "64M"},
@@ -179,3 +182,95 @@ def test_no_room_says_after_how_long_what_was_asked_for_and_what_is_missing():
     assert found.retry
     for part in ("601 s", "cpu 64", "Insufficient cpu"):
         assert part in found.sentence
+
+
+PROXY = {"name": "proxy", "state": {"running": {}}}
+
+
+def meshed(state, *others, phase="Running", **status):
+    """A pod into which a cluster put other containers."""
+    statuses = [*others, {"name": "step", "state": state}]
+    return pod(phase, **status) | {
+        "status": {"phase": phase, "containerStatuses": statuses, **status}
+    }
+
+
+def terminated(code, message=""):
+    return {"terminated": {"exitCode": code, "reason": "Error", "message": message}}
+
+
+def test_a_failure_counts_at_once_where_another_container_goes_on():
+    found = ending(meshed(terminated(3), PROXY), [], ["the reason"])
+
+    assert (found.kind, found.retry) == ("exit", True)
+    assert "exit code 3: the reason" in found.sentence
+
+
+def test_a_failure_waits_for_the_phase_where_no_other_container_goes_on():
+    other = {"name": "proxy", "state": terminated(0)}
+
+    assert ending(meshed(terminated(3)), [], []) is None
+    assert ending(meshed(terminated(3), other), [], []) is None
+
+
+@pytest.mark.parametrize("code", [0, 1, 137])
+@pytest.mark.parametrize("phase", ["Running", "Failed"])
+def test_how_another_container_ended_does_not_matter(code, phase):
+    other = {"name": "proxy", "state": terminated(code)}
+    done = StepResult(ok=True, exit_code=0).to_json()
+
+    assert ending(meshed(terminated(0, done), other, phase=phase), [], []).ok
+    assert ending(meshed({"running": {}}, other), [], []) is None
+
+
+def test_a_pod_whose_first_container_failed_names_it():
+    before = {"name": "mesh-init", "state": terminated(1)}
+    waiting = {"waiting": {"reason": "PodInitializing"}}
+
+    found = ending(meshed(waiting, phase="Failed", initContainerStatuses=[before]), [], [])
+
+    assert "without running the step: container mesh-init" in found.sentence
+    assert found.retry
+
+
+def test_an_image_that_stands_before_the_steps_is_named():
+    before = {
+        "name": "proxy",
+        "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}},
+    }
+    waiting = meshed(
+        {"waiting": {"reason": "PodInitializing"}}, phase="Pending", initContainerStatuses=[before]
+    )
+
+    found = stuck(waiting, [], pending_seconds=25, limit=600)
+
+    assert found.sentence == "image mesh:1 of pod flow-a-1 cannot be had: no such image"
+
+
+def test_an_image_that_runs_as_root_is_told_at_once_and_what_to_give():
+    message = "container has runAsNonRoot and image will run as root (pod: …)"
+    waiting = pod(
+        "Pending", state={"waiting": {"reason": "CreateContainerConfigError", "message": message}}
+    )
+
+    found = stuck(waiting, [], pending_seconds=0, limit=600)
+
+    assert (found.kind, found.retry) == ("configuration", False)
+    assert "security_context" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("why", "may_pass", "kind", "says"),
+    [
+        ("exceeded quota: two", True, "no-room", "had no room for pod p: exceeded quota: two"),
+        ('violates PodSecurity "restricted:latest": privileged', False, "refused",
+         "security_context"),
+        ("failed quota: q: must specify limits.cpu", False, "refused", "qos="),
+        ("serviceaccount not found", False, "refused", "does not take pod p: serviceaccount"),
+    ],
+)  # fmt: skip
+def test_what_the_cluster_does_not_take_says_what_to_do(why, may_pass, kind, says):
+    found = reasons.refused("p", why, may_pass=may_pass)
+
+    assert (found.kind, found.retry) == (kind, may_pass)
+    assert says in found.sentence

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 from metaflow_airflow.operators.cluster_connection import connect_cluster
-from metaflow_airflow.pods.cluster import ClusterError, ConnectError
+from metaflow_airflow.pods.cluster_errors import ClusterError, ConnectError, UnreachableError
 from metaflow_airflow.pods.sign_in import SignIn
 
-from .real import NAMESPACE, on_cluster
+from .real_cluster.real import NAMESPACE, on_cluster
 
 
 class Clock:
@@ -63,13 +63,17 @@ def test_a_new_token_that_is_refused_too_is_not_replaced_again_and_again():
     asyncio.run(scenario())
 
 
-def test_where_there_is_no_new_token_the_refusal_stands(caplog):
+def test_where_there_is_no_new_token_the_cluster_is_out_of_reach_for_a_while(caplog):
     async def scenario():
         clock, tokens = Clock(), Tokens()
         tokens.refuses = True
         sign_in = SignIn(tokens.get, clock)
 
-        assert not await sign_in.again(asked=99.0)
+        for asked in (99.0, 100.5):  # before it, and soon after
+            clock.seconds = 101.0
+            with pytest.raises(UnreachableError, match=r"no new token .* the cloud says no"):
+                await sign_in.again(asked)
+        assert tokens.asked == 1
         clock.seconds += 11.0
         tokens.refuses = False
         assert await sign_in.again(asked=clock.seconds)
@@ -79,13 +83,51 @@ def test_where_there_is_no_new_token_the_refusal_stands(caplog):
     assert "the cloud says no" in caplog.text
 
 
+class SlowTokens(Tokens):
+    """Takes its time, and refuses at its end."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.may_end = asyncio.Event()
+
+    async def get(self):
+        await self.may_end.wait()
+        self.clock.seconds += 2.0
+        await super().get()
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_request_that_is_refused_while_another_signs_in_shares_what_comes_of_it(works):
+    async def scenario():
+        clock = Clock()
+        tokens = SlowTokens(clock)
+        tokens.refuses = not works
+        sign_in = SignIn(tokens.get, clock)
+
+        first = asyncio.create_task(sign_in.again(asked=99.0))
+        await asyncio.sleep(0)
+        clock.seconds += 1.0  # sent when the renewal had begun, with the old token
+        second = asyncio.create_task(sign_in.again(asked=clock.seconds))
+        tokens.may_end.set()
+        answers = await asyncio.gather(first, second, return_exceptions=True)
+
+        assert tokens.asked == 1
+        if works:
+            assert list(answers) == [True, True]
+        else:
+            assert [type(each) for each in answers] == [UnreachableError, UnreachableError]
+
+    asyncio.run(scenario())
+
+
 def test_a_plugin_that_hangs_does_not_hold_all_requests_up(monkeypatch, caplog):
     monkeypatch.setattr("metaflow_airflow.pods.sign_in._WITHIN", 0.1)
 
     async def scenario():
-        return await asyncio.wait_for(SignIn(asyncio.Event().wait, Clock()).again(asked=99.0), 10)
+        with pytest.raises(UnreachableError, match="TimeoutError"):
+            await asyncio.wait_for(SignIn(asyncio.Event().wait, Clock()).again(asked=99.0), 10)
 
-    assert not asyncio.run(scenario())
+    asyncio.run(scenario())
     assert "TimeoutError" in caplog.text
 
 
@@ -134,7 +176,7 @@ def test_a_cloud_gives_a_new_token_when_the_first_has_expired(kubeconfig, monkey
     on_cluster(kubeconfig, scenario)
 
 
-async def connect(conn_id):
+async def try_to_connect(conn_id):
     async with AsyncExitStack() as stack:
         await connect_cluster(stack, conn_id, None)
 
@@ -150,9 +192,9 @@ def test_a_connection_that_leads_nowhere_is_named(monkeypatch, extra, says):
     conn_id = connection(monkeypatch, **extra)
 
     with pytest.raises(ConnectError, match=f"Airflow connection {conn_id} leads to no .*{says}"):
-        asyncio.run(connect(conn_id))
+        asyncio.run(try_to_connect(conn_id))
 
 
 def test_a_connection_that_nobody_made_is_named():
     with pytest.raises(ConnectError, match=r"nobody_made_it.* isn't defined"):
-        asyncio.run(connect("nobody_made_it"))
+        asyncio.run(try_to_connect("nobody_made_it"))

@@ -1,6 +1,7 @@
 import json
 from typing import Any
 
+import pytest
 from metaflow_airflow.plan.step import Pod
 from metaflow_airflow.pods.spec import manifest
 
@@ -84,3 +85,55 @@ def test_an_image_without_the_launcher_takes_it_from_the_code_package():
     assert "exec python -m metaflow_airflow.runtime" in script
     assert "METAFLOW_S3_ENDPOINT_URL=http://s3:9000" in script
     assert "exec python .mf_code/metaflow_airflow/runtime/launcher.py" in script
+
+
+def test_what_the_flow_sets_stands_in_the_containers_environment_and_is_taken_as_it_is():
+    _, container = spec(env={"PYTHONHASHSEED": "0", "PRICE": "$(HOME) 5$", "A": "the flow's"})
+
+    variables = {each["name"]: each.get("value") for each in container["env"]}
+    assert variables["PYTHONHASHSEED"] == "0"
+    assert variables["PRICE"] == "$$(HOME) 5$$"  # of which Kubernetes makes $(HOME) 5$
+
+
+def test_no_variable_of_the_flow_hides_those_that_the_pod_has_by_itself():
+    _, container = spec(env={"METAFLOW_KUBERNETES_POD_NAME": "mine"})
+
+    names = [each["name"] for each in container["env"]]
+    assert len(names) == len(set(names))
+    assert {"name": "METAFLOW_KUBERNETES_POD_NAME", "value": "mine"} not in container["env"]
+
+
+def test_the_defaults_are_what_the_standard_restricted_asks_for():
+    pod, container = spec()
+
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert pod["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
+
+
+@pytest.mark.parametrize(
+    ("says", "lacks"),
+    [
+        ({"run_as_user": 0}, "runAsNonRoot"),
+        ({"privileged": True}, "allowPrivilegeEscalation"),
+    ],
+)
+def test_a_default_does_not_contradict_what_the_flow_says(says, lacks):
+    _, container = spec(Pod(image="image:1", security=says))
+
+    assert lacks not in container["securityContext"]
+
+
+def test_names_within_a_security_context_are_written_as_the_api_has_them():
+    profile = {"seccomp_profile": {"type": "Localhost", "localhost_profile": "mine.json"}}
+
+    _, container = spec(Pod(image="image:1", security=profile))
+
+    assert container["securityContext"]["seccompProfile"] == {
+        "type": "Localhost",
+        "localhostProfile": "mine.json",
+    }

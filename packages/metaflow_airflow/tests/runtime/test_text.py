@@ -135,6 +135,22 @@ def test_error_line(text: str, line: str | None) -> None:
     assert error_line(text) == line
 
 
+def test_a_missing_module_is_told_with_both_ways_to_bring_it() -> None:
+    said = (
+        "Traceback (most recent call last):\n  File\nModuleNotFoundError: No module named 'x.y'\n"
+    )
+
+    line = error_line(said)
+
+    assert line
+    assert line.startswith("ModuleNotFoundError: No module named 'x.y'. The Python of the step")
+    assert "--environment=uv" in line
+    assert "uv pip install" in line
+    assert error_line("ImportError: cannot import name 'a'\n") == (
+        "ImportError: cannot import name 'a'"
+    )
+
+
 def test_a_full_disk_stops_the_log_and_nothing_else() -> None:
     log = LogFile(Path("/dev/full"))
     log.append(b"one\n")

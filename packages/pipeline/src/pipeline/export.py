@@ -29,7 +29,7 @@ class Export(threading.Thread):
         self._environment = target.environment()
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
-        self._error: StackError | None = None
+        self._error: Exception | None = None
         self.exported: list[str] = []
 
     def run(self) -> None:
@@ -43,7 +43,7 @@ class Export(threading.Thread):
             if self.exported and not self._stopped.is_set():
                 stamp = {flow.stem: fingerprint for flow in FLOWS}
                 self._target.export_stamp.write_text(json.dumps(stamp))
-        except StackError as error:
+        except (StackError, OSError, ValueError) as error:
             self._error = error
 
     def finish(self, timeout: float) -> list[str]:
@@ -97,6 +97,17 @@ class Export(threading.Thread):
             for path in sorted(folder.rglob("*.py")):
                 digest.update(str(path).encode() + b"\0" + path.read_bytes())
         return digest.hexdigest()
+
+
+def export_all(target: Target) -> list[str]:
+    """Export the flows whose code changed, and return those; raises what went wrong."""
+    export = Export(target)
+    export.start()
+    try:
+        return export.finish(EXPORT_SECONDS)
+    except BaseException:
+        export.stop()
+        raise
 
 
 def code_folders(flows: Path) -> list[Path]:

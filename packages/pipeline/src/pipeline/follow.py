@@ -17,6 +17,8 @@ _POLL = 1.0
 _LOG_LINES = 30
 _RETRY_LINES = 8
 _REVIVALS = 3
+_AGAIN = "starting it again; the run goes on"
+_PARENT = "scheduler"  # workers are forks of it
 _TRIGGER = "TriggerDagRunOperator"
 # The task that decides where trips come from, and whose warning it is when they are made up.
 _PLANNING, _PLANNER = "months", "data_engineering"
@@ -39,6 +41,7 @@ class Follower:
         self._say = say
         self._seen: dict[tuple[str, ...], str] = {}
         self._revivals = 0
+        self._ends = set(target.restarted())  # of before
         self.runs: dict[str, Run] = {}
 
     def follow(self, dag_id: str, run_id: str, deadline: float) -> dict[str, Run]:
@@ -127,11 +130,20 @@ class Follower:
         )
 
     def _failure(self, task: Json, lines: int = _LOG_LINES) -> str:
-        end = "\n".join(f"    {line}" for line in task_log.lines(self._client.log(task))[-lines:])
-        return f"The end of the log of {task['dag_id']}.{_name(task)}:\n{end}"
+        said = task_log.lines(self._client.log(task))
+        title = f"The end of the log of {task['dag_id']}.{_name(task)}"
+        if not said:
+            # Its process died before its first line: what it died of, its parent wrote.
+            said = self._target.log_end(_PARENT).splitlines()
+            title = f"{task['dag_id']}.{_name(task)} wrote no log. The end of the {_PARENT}'s"
+        return "\n".join((f"{title}:", *(f"    {line}" for line in said[-lines:])))
 
     def _check_servers(self) -> None:
-        """Report servers that died, and start them again: the run goes on where it was."""
+        """Report servers that died, and start those again that stay dead: the run goes on."""
+        for number, report in self._target.restarted().items():
+            if number not in self._ends:
+                self._ends.add(number)
+                self._say(f"{report}\n{_AGAIN}")
         failures = self._target.failures()
         if not failures:
             return
@@ -141,7 +153,7 @@ class Follower:
         if self._revivals > _REVIVALS:
             names = ", ".join(name for name, _ in failures)
             raise StackError(f"servers died again and again, last {names}: giving up")
-        self._say("starting it again; the run goes on")
+        self._say(_AGAIN)
         self._target.revive()
 
     def _unfinished(self) -> str:

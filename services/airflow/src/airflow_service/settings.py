@@ -99,6 +99,9 @@ def airflow_environment(settings: AirflowSettings) -> dict[str, str]:
             "expose_config": False,
         },
         "api_auth": {"jwt_secret": settings.secrets.jwt_secret},
+        # A running task's token is renewed by its heartbeats in the last fifth of its life. At the
+        # default of 600 s, one that came back from a pause of two minutes may find it expired.
+        "execution_api": {"jwt_expiration_time": _DAY},
         "scheduler": _SCHEDULER | {"scheduler_health_check_threshold": settings.scheduler_silence},
         "workers": _WORKERS,
         "dag_processor": {
@@ -142,6 +145,9 @@ def _logging(settings: AirflowSettings) -> dict[str, object]:
     }
 
 
+_AWAY = 15 * 60
+_DAY = 24 * 3600
+
 _SCHEDULER: dict[str, object] = {
     # Saves 0.25 s a task over the default of 1 s. At 0.25 s an idle scheduler and its database
     # cost a fifth of a core all day.
@@ -150,17 +156,23 @@ _SCHEDULER: dict[str, object] = {
     "enable_health_check": False,
     # How soon the tasks of a scheduler that is known to be dead are taken over.
     "orphaned_tasks_check_interval": 15,
-    "task_instance_heartbeat_timeout": 60,
+    # How long the API server or the database may be away before a task counts as dead: at 60 s, a
+    # pause of theirs failed healthy steps. Where a worker dies, the embedded stack says so at once.
+    "task_instance_heartbeat_timeout": _AWAY,
     # A task gets a token of this life when it is queued, and a foreach is queued as a whole: at the
     # default of 600 s, those whose turn came later failed with a token that had expired.
-    "task_queued_timeout": 24 * 3600,
+    "task_queued_timeout": _DAY,
 }
 
 _WORKERS: dict[str, object] = {
     # A worker lingers for one interval after its task deferred: 5 s unless set.
     "min_heartbeat_interval": 1,
-    # With a heartbeat a second, the default of 3 would kill tasks when the API server restarts.
-    "max_failed_heartbeats": 30,
+    # With a heartbeat a second at most, none of them is counted out within that time either.
+    "max_failed_heartbeats": _AWAY,
+    # A request waits 1 to 10 s between tries, so for 6 to 8 minutes in all: what a task ends with
+    # must arrive. By default it is given up after half a minute.
+    "execution_api_retries": 80,
+    "execution_api_retry_wait_max": 10,
     "execution_api_timeout": 15,
 }
 

@@ -24,6 +24,9 @@ def base_environment(state: State, inherited: Mapping[str, str] = os.environ) ->
     Where the home directory cannot be written to, the caches of tools go to the state directory.
     """
     env, _ = caller.environment(inherited)
+    if uv := env.get("UV"):
+        # Steps with --environment=uv call it; the checkout's own is in no PATH.
+        env["PATH"] = os.pathsep.join(filter(None, (env.get("PATH"), str(Path(uv).parent))))
     if not os.access(Path(env.get("HOME", "/nonexistent")), os.W_OK):
         env["HOME"] = str(state.root)
     return env

@@ -51,7 +51,8 @@ def is_current(state: State, root: Path) -> bool:
 def start_sync(state: State, root: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start making the environment; `finish_sync` takes its end."""
     command = [
-        uv(), "sync", "--frozen", "--no-dev", "--package", "ml-flows", "--no-progress",
+        # Inexact: what somebody installed there for a flow stays.
+        uv(), "sync", "--inexact", "--frozen", "--no-dev", "--package", "ml-flows", "--no-progress",
         "--python", getattr(sys, "_base_executable", sys.executable),
     ]  # fmt: skip
     with state.log("flows-env").open("wb") as log:

@@ -45,8 +45,12 @@ class Stack:
         return status.status(self.state)
 
     def failures(self) -> list[tuple[str, str]]:
-        """Return (name, report with the end of its log) of each server that died."""
+        """Return (name, report with the end of its log) of each server that stays dead."""
         return status.failures(self.state)
+
+    def ends(self) -> list[Json]:
+        """Return the last ends of servers that were started again: number, server, at, report."""
+        return status.ends(self.state)
 
     @property
     def airflow_url(self) -> str:

@@ -19,7 +19,7 @@ from embedded.state import Json, State
 from embedded.status import failures, is_running, is_whole, status, supervisor_report
 
 FLOWS_ENV = "flows-env"
-SUPERVISOR = "embedded.supervisor"  # not imported: it brings the servers' libraries with it
+SUPERVISOR = "embedded.daemon"  # not imported: it brings the servers' libraries with it
 POLL = 0.1
 DOWN_WAIT = 45.0
 _SUPERVISOR_WAIT = 30.0

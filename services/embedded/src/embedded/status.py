@@ -31,15 +31,21 @@ def is_whole(state: State) -> bool:
     )
 
 
+def ends(state: State) -> list[Json]:
+    """Return the last ends of servers since the supervisor began: number, server, at, report."""
+    found: list[Json] = state.read().get("ends", [])
+    return found
+
+
 def failures(state: State) -> list[tuple[str, str]]:
-    """Return (name, report with the end of its log) of each server that died."""
+    """Return (name, report with the end of its log) of each server that stays dead."""
     found = status(state)
     if found["phase"] == "gone":
         return [("supervisor", supervisor_report(state))]
     return [
         (name, info["report"])
         for name, info in found["servers"].items()
-        if info["state"] == "crashed"
+        if info["state"] == "crashed" and info.get("given_up", True)
     ]
 
 

@@ -2,13 +2,12 @@
 
 `stack up` starts it in the background. It writes what it knows to stack.json, starts what is
 missing at SIGUSR1 and stops everything at SIGTERM. A server that ends by itself is reported there
-with the end of its log and is not restarted: a server that dies for a reason would only die again,
-and somebody should read why. `stack up` starts it again; the runs of Airflow go on then.
+with the end of its log, and started again, but for one that dies again and again (`restarts.py`):
+`stack up` starts that one too. The runs of Airflow go on then.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import os
@@ -20,10 +19,11 @@ from pathlib import Path
 from embedded import processes
 from embedded.errors import NotReadyError, StackError
 from embedded.fleet import build
+from embedded.restarts import Restarts
 from embedded.servers.airflow import AirflowServer
 from embedded.servers.airflow_parent import PARENT
 from embedded.servers.base import Server
-from embedded.servers.forkserver import DATABASE
+from embedded.servers.forked import DATABASE
 from embedded.state import Json, State
 
 _POLL_SECONDS = 0.05
@@ -49,6 +49,7 @@ class Supervisor:
             for server in self.servers
         }  # fmt: skip
         self._failures = dict.fromkeys(self._info, 0)
+        self._restarts = Restarts()
         self._watchers: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._start = asyncio.Event()
@@ -61,7 +62,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGUSR1, self._start.set)
+        loop.add_signal_handler(signal.SIGUSR1, self._start_all)
         self._start.set()
         stopped = asyncio.create_task(self._stop.wait())
         first = True
@@ -86,12 +87,21 @@ class Supervisor:
                 await self._check_health()
         await self._take_down()
 
+    def _start_all(self) -> None:
+        self._restarts.begin_anew()
+        self._start.set()
+
     async def _bring_up(self) -> bool:
-        """Start every server that does not run; say whether all became ready."""
+        """Start the servers that do not run and are not given up; say whether all are ready."""
         await self._notice_ends()
         self._phase, self._error = "starting", None
         self._round += 1
-        missing = [s for s in self.servers if self._info[s.name]["state"] in ("stopped", "crashed")]
+        missing = [
+            server
+            for server in self.servers
+            if self._info[server.name]["state"] in ("stopped", "crashed")
+            and server.name not in self._restarts.given_up
+        ]
         for server in missing:
             self._set(server, state="waiting", exit=None, report=None, seconds=None)
         tasks = [asyncio.create_task(self._start_server(s), name=s.name) for s in missing]
@@ -199,11 +209,16 @@ class Supervisor:
         if self._phase == "stopping" or self._info[server.name]["state"] == "stopped":
             self._set(server, state="stopped", pid=None)
             return
+        report = self._ended(server.name, code, server.log)
+        again = self._restarts.note(server.name, report)
         self._set(
-            server, state="crashed", pid=None, exit=processes.exit_text(code),
-            report=self._ended(server.name, code, server.log),
+            server, state="crashed", pid=None, exit=processes.exit_text(code), report=report,
+            given_up=not again,
         )  # fmt: skip
-        self._settle()
+        if again:
+            self._start.set()
+        else:
+            self._settle()
 
     async def _check_health(self) -> None:
         """Probe every server, and end what a dead one left: as subreaper, this process has it."""
@@ -267,6 +282,7 @@ class Supervisor:
         content = self.state.read()
         content.update(
             phase=self._phase, round=self._round, error=self._error, servers=self._info,
+            ends=self._restarts.ends,
             supervisor={"pid": os.getpid(), "log": str(self.state.log("supervisor"))},
         )  # fmt: skip
         self.state.write(content)
@@ -275,19 +291,3 @@ class Supervisor:
 def _error_text(task: asyncio.Task[None]) -> str:
     error = task.exception()
     return str(error) if isinstance(error, StackError) else f"{task.get_name()}: {error!r}"
-
-
-def main() -> None:
-    """Run the supervisor of the state directory given on the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--state", type=Path, required=True)
-    state = State.at(parser.parse_args().state)
-    os.umask(0o077)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    processes.become_subreaper()
-    with state.lock("supervisor", wait=5):
-        asyncio.run(Supervisor(state).run())
-
-
-if __name__ == "__main__":
-    main()

@@ -173,6 +173,10 @@ class AirflowClient:
         entries: list[Any] = answer["content"]
         return entries
 
+    def variable(self, key: str) -> str:
+        """The value of an Airflow variable."""
+        return str(self._get(f"variables/{_path(key)}")["value"])
+
     def _pages(self, path: str, key: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         offset = 0
         while True:

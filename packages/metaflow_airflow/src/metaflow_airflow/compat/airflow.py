@@ -71,20 +71,22 @@ def map_index_of(ti: Any) -> int:
     return -1 if ti.map_index is None else int(ti.map_index)
 
 
-def states_of_task(
-    ti: Any, task_id: str, *, dag_id: str | None = None, dag_run_id: str | None = None
-) -> Mapping[int, Any]:
-    """The states of a task's instances in a run (that of `ti` unless named), by map index.
+def states_of_task(dag_id: str, dag_run_id: str, task_id: str) -> Mapping[int, Any]:
+    """The states of a task's instances in a run, by map index.
 
+    A method of the task instance that needs none: a trigger may have one that is not whole.
     Airflow answers {run: {"task" or "task_5": state}}; that form of the keys is written nowhere
     but in the API server's own code (execution_api/routes/task_instances.py).
     """
-    run_id = dag_run_id or ti.run_id
-    answer = ti.get_task_states(dag_id=dag_id or ti.dag_id, task_ids=[task_id], run_ids=[run_id])
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    answer = RuntimeTaskInstance.get_task_states(
+        dag_id=dag_id, task_ids=[task_id], run_ids=[dag_run_id]
+    )
     mapped = f"{task_id}_"
     return {
         -1 if key == task_id else int(key.removeprefix(mapped)): state
-        for key, state in answer.get(run_id, {}).items()
+        for key, state in answer.get(dag_run_id, {}).items()
     }
 
 

@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack, suppress
 from airflow.sdk import Connection
 
 from metaflow_airflow.compat.airflow import AirflowNotFoundException, load_cluster_client
-from metaflow_airflow.pods.cluster import Cluster, ConnectError
+from metaflow_airflow.pods.cluster import Cluster
+from metaflow_airflow.pods.cluster_errors import ConnectError
 from metaflow_airflow.pods.sign_in import SignIn
 
 _CONNECTIONS = 2000  # one a followed log

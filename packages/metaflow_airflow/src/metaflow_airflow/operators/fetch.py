@@ -51,14 +51,14 @@ def outcomes(ti: Any, need: Need) -> list[Reference]:
         found = _read([compat.pull_one(ti, need.step, XCOM_KEY, need.map_index)])
     if not found or not _asks_states(need):
         return found
-    return _successful(found, compat.states_of_task(ti, need.step))
+    return _successful(found, compat.states_of_task(ti.dag_id, ti.run_id, need.step))
 
 
 async def outcomes_in_trigger(ti: Any, need: Need) -> list[Reference]:
     """The same, where the triggerer's loop must not wait."""
     states: Mapping[int, Any] = {}
     if _asks_states(need):
-        states = await asyncio.to_thread(compat.states_of_task, ti, need.step)
+        states = await asyncio.to_thread(compat.states_of_task, ti.dag_id, ti.run_id, need.step)
     if need.map_index is not None:
         indexes = [need.map_index]
     else:
@@ -68,12 +68,10 @@ async def outcomes_in_trigger(ti: Any, need: Need) -> list[Reference]:
 
 
 async def state_in_trigger(
-    ti: Any, dag_id: str, dag_run_id: str, task_id: str, map_index: int
+    dag_id: str, dag_run_id: str, task_id: str, map_index: int
 ) -> str | None:
     """The state of a task instance; None when there is none."""
-    states = await asyncio.to_thread(
-        compat.states_of_task, ti, task_id, dag_id=dag_id, dag_run_id=dag_run_id
-    )
+    states = await asyncio.to_thread(compat.states_of_task, dag_id, dag_run_id, task_id)
     return states.get(map_index)
 
 

@@ -19,9 +19,10 @@ from metaflow_airflow.operators.cluster_connection import connect_cluster
 from metaflow_airflow.operators.site import this_site
 from metaflow_airflow.plan.step import items_task
 from metaflow_airflow.pods import names
-from metaflow_airflow.pods.cluster import ClusterError, ConnectError, UnreachableError
-from metaflow_airflow.pods.hub import Hubs
-from metaflow_airflow.pods.life import Limits, PodLife
+from metaflow_airflow.pods.cluster_errors import ConnectError
+from metaflow_airflow.pods.hub import Hub, Hubs
+from metaflow_airflow.pods.life import PodLife
+from metaflow_airflow.pods.patience import Limits
 from metaflow_airflow.pods.spec import manifest
 from metaflow_airflow.wire.task import StepTask
 
@@ -52,6 +53,10 @@ class PodTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Run the step; one event that ends the task, or hands a failure without retry on."""
         definition = StepDefinition.from_json(self.definition)
+        if self.task is None:
+            await self._end_removed(definition)
+            yield compat.failed_event()
+            return
         this = await self._try(definition)
         found = [
             await fetch.outcomes_in_trigger(self._ti, need)
@@ -85,48 +90,30 @@ class PodTrigger(BaseTrigger):
             raise ValueError(f"step {definition.step} has no pod")
         seconds = definition.step.seconds + _GRACE if definition.step.seconds else None
         try:
-            way = (self.conn_id, pod.namespace or None)
-            hub = await Hubs.here().get(
-                way,
-                lambda stack: connect_cluster(stack, *way),
-                this_site(),
-                self._is_waited_for,
-            )
-            identity = names.PodIdentity(
-                site=this_site(),
-                dag_id=this.dag_id,
-                dag_run_id=this.dag_run_id,
-                task_id=this.task_id,
-                map_index=this.map_index,
-                try_number=this.try_number,
-                key=str(self._ti.id),
-            )
-            life = self._life = PodLife(
-                hub,
-                identity,
-                manifest(
-                    pod,
-                    task,
-                    name=identity.name,
-                    namespace=hub.cluster.namespace,
-                    labels=identity.labels,
-                    annotations=identity.annotations,
-                    deadline=int(seconds) if seconds else None,
-                ),
-                limits=Limits(
-                    run_pods=compat.limit_of_run(self._ti),
-                    seconds=seconds,
-                ),
-                on_line=_log_line,
-                say=lambda text: self.log.info("%s", text),
-                still_wanted=self._is_current,
-            )
-            ending = await life.run()
-        except (ClusterError, ConnectError, UnreachableError) as error:
-            retry = not isinstance(error, ClusterError) or error.busy
-            no_pod = recipe.Failed(f"Step {task.pathspec} got no pod: {error}", retry=retry)
+            hub, identity = await self._hub(definition), await self._identity()
+        except ConnectError as error:
+            no_pod = recipe.Failed(f"Step {task.pathspec} got no pod: {error}", retry=True)
             yield await self._failed(definition, this, no_pod)
             return
+        described = manifest(
+            pod,
+            task,
+            name=identity.name,
+            namespace=hub.cluster.namespace,
+            labels=identity.labels,
+            annotations=identity.annotations,
+            deadline=int(seconds) if seconds else None,
+        )
+        self._life = PodLife(
+            hub,
+            identity,
+            described,
+            limits=Limits(run_pods=compat.limit_of_run(self._ti), seconds=seconds),
+            on_line=_log_line,
+            say=lambda text: self.log.info("%s", text),
+            still_wanted=self._is_current,
+        )
+        ending = await self._life.run()
         if ending is None:
             self.log.info("Airflow no longer waits for this try")
             return
@@ -139,6 +126,36 @@ class PodTrigger(BaseTrigger):
             yield await self._failed(definition, this, end)
             return
         yield compat.done_event({XCOM_KEY: end.outcome.to_xcom()})
+
+    async def _end_removed(self, definition: StepDefinition) -> None:
+        """The newest export has no such step: nothing could come after it."""
+        self.log.error(
+            "Step %s is not in the DAG any more: the flow was exported again without it while "
+            "this run went on. Its pod is deleted; start a new run.",
+            self._ti.task_id,
+        )
+        hub, identity = await self._hub(definition), await self._identity()
+        await hub.remove(identity.name)
+
+    async def _hub(self, definition: StepDefinition) -> Hub:
+        pod = definition.step.pod
+        way = (self.conn_id, (pod.namespace or None) if pod else None)
+        site = await asyncio.to_thread(this_site)
+        return await Hubs.here().get(
+            way, lambda stack: connect_cluster(stack, *way), site, _is_waited_for
+        )
+
+    async def _identity(self) -> names.PodIdentity:
+        ti = self._ti
+        return names.PodIdentity(
+            site=await asyncio.to_thread(this_site),
+            dag_id=ti.dag_id,
+            dag_run_id=ti.run_id,
+            task_id=ti.task_id,
+            map_index=compat.map_index_of(ti),
+            try_number=ti.try_number,
+            key=str(ti.id),
+        )
 
     async def _failed(
         self, definition: StepDefinition, this: Try, end: recipe.Failed
@@ -181,16 +198,17 @@ class PodTrigger(BaseTrigger):
 
     async def _is_current(self) -> bool:
         ti = self._ti
-        state = await fetch.state_in_trigger(
-            ti, ti.dag_id, ti.run_id, ti.task_id, compat.map_index_of(ti)
-        )
+        map_index = compat.map_index_of(ti)
+        state = await fetch.state_in_trigger(ti.dag_id, ti.run_id, ti.task_id, map_index)
         return state not in _ENDED
 
-    async def _is_waited_for(self, pod: Mapping[str, str]) -> bool:
-        state = await fetch.state_in_trigger(
-            self._ti, pod["dag_id"], pod["dag_run_id"], pod["task_id"], int(pod["map_index"])
-        )
-        return state not in _ENDED
+
+async def _is_waited_for(pod: Mapping[str, str]) -> bool:
+    """Of any pod of this Airflow, by what its annotations say."""
+    state = await fetch.state_in_trigger(
+        pod["dag_id"], pod["dag_run_id"], pod["task_id"], int(pod["map_index"])
+    )
+    return state not in _ENDED
 
 
 def _log_line(time: str, text: str) -> None:

@@ -40,16 +40,16 @@ class MetaflowPodWorkerOperator(MetaflowStepOperator):
         """Run the pod to its end; its lines go to the task's log."""
         # Parsing a DAG file needs none of it.
         from metaflow_airflow.compat.airflow import configured_pod_operator, map_index_of
-        from metaflow_airflow.operators.site import this_site
         from metaflow_airflow.pods import reasons
+        from metaflow_airflow.pods.containers import CONTAINER
         from metaflow_airflow.pods.names import PodIdentity
-        from metaflow_airflow.pods.spec import CONTAINER, manifest
+        from metaflow_airflow.pods.spec import manifest
 
         pod, ti, step = self.definition.step.pod, context["ti"], self.definition.step
         if pod is None:
             raise ValueError(f"step {step} has no pod")
         identity = PodIdentity(
-            site=this_site(),
+            site="",  # no triggerer follows it
             dag_id=ti.dag_id,
             dag_run_id=ti.run_id,
             task_id=ti.task_id,

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from metaflow_airflow.pods.cluster_errors import ClusterError, UnreachableError
+from metaflow_airflow.pods.containers import CONTAINER
 from metaflow_airflow.pods.sign_in import SignIn
 
 _ANSWER_WITHIN = 30.0
 _WATCH_SECONDS = 240
-_UNAUTHORIZED, _NOT_FOUND, _CONFLICT, _GONE = 401, 404, 409, 410
-
-
-class ClusterError(Exception):
-    """The API server answered, and refused."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-    @property
-    def expired(self) -> bool:
-        """A watch has to begin anew."""
-        return self.status == _GONE
-
-    @property
-    def busy(self) -> bool:
-        """The API server asks to come again later."""
-        return self.status == 429 or self.status >= 500
-
-
-class UnreachableError(Exception):
-    """The API server did not answer."""
-
-
-class ConnectError(Exception):
-    """There is no way to the cluster: the Airflow connection, or what it names, is not usable."""
+_UNAUTHORIZED, _NOT_FOUND, _CONFLICT = 401, 404, 409
+_EXISTS = "AlreadyExists"
 
 
 class Cluster:
@@ -62,11 +40,11 @@ class Cluster:
             )
             return created
         except ClusterError as error:
-            if error.status != _CONFLICT:
+            if error.reason != _EXISTS:
                 raise
         found = await self.get(manifest["metadata"]["name"])
         if found is None:
-            raise ClusterError(_CONFLICT, "the pod was deleted while it was created")
+            raise ClusterError(_CONFLICT, "the pod was deleted while it was created", "Conflict")
         return found
 
     async def get(self, name: str) -> dict[str, Any] | None:
@@ -125,27 +103,33 @@ class Cluster:
             _request_timeout=(_ANSWER_WITHIN, _WATCH_SECONDS + _ANSWER_WITHIN),
         ) as response:
             async for line in _lines(response):
-                event = json.loads(line)
+                event = _parsed(line)
                 if event["type"] == "ERROR":
-                    raise ClusterError(event["object"].get("code", 0), _message(event["object"]))
+                    raise _refusal(event["object"].get("code", 0), event["object"])
                 yield event["type"], event["object"]
 
     async def logs(
         self, name: str, since: str | None, *, follow: bool = True
     ) -> AsyncIterator[str]:
-        """A container's lines as they are written, each behind its time, until it has ended.
+        """The log of the step's container, each line behind its time, in pieces as they come.
 
         Args:
-            since: a time as the lines carry it; earlier ones are left out, those of its second not.
-            follow: False for those that are there now.
+            since: RFC 3339; lines before that second are left out.
+            follow: until the container has ended; False for what is there now.
         """
         path = f"/api/v1/namespaces/{self.namespace}/pods/{name}/log"
-        query = [("follow", str(follow).lower()), ("timestamps", "true")]
+        query = [
+            ("container", CONTAINER),
+            ("follow", str(follow).lower()),
+            ("timestamps", "true"),
+        ]
         if since:
             query.append(("sinceTime", since))
+        # What comes in two pieces may be one character.
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
         async with self._open(self._get, path, query) as response:
-            async for line in _lines(response):
-                yield line.decode("utf-8", "replace")
+            async for chunk in response.content.iter_any():
+                yield decoder.decode(chunk)
 
     async def _get(self, path: str, query: list[tuple[str, str]], **_: Any) -> Any:
         # The client's own method knows no sinceTime.
@@ -164,15 +148,19 @@ class Cluster:
     async def _ask(self, method: Any, *arguments: Any, **options: Any) -> Any:
         options.setdefault("_request_timeout", _ANSWER_WITHIN)
         async with self._open(method, *arguments, **options) as response:
-            return await response.json(content_type=None)
+            return _parsed(await response.read())
 
     async def _answer(self, method: Any, *arguments: Any, **options: Any) -> Any:
         asked = time.monotonic()
         response = await method(*arguments, **options, _preload_content=False)
         if response.status != _UNAUTHORIZED or self._sign_in is None:
             return response
-        if not await self._sign_in.again(asked):
-            return response
+        try:
+            if not await self._sign_in.again(asked):
+                return response
+        except UnreachableError:
+            response.close()
+            raise
         response.close()
         return await method(*arguments, **options, _preload_content=False)
 
@@ -184,8 +172,7 @@ class Cluster:
             response = await self._answer(method, *arguments, **options)
             try:
                 if response.status >= 300:
-                    text = await response.text()
-                    raise ClusterError(response.status, _message(_json(text)) or text[:300])
+                    raise _refusal(response.status, await response.read())
                 yield response
             finally:
                 response.close()
@@ -195,21 +182,31 @@ class Cluster:
 
 async def _lines(response: Any) -> AsyncIterator[bytes]:
     """Lines of any length (aiohttp's own reader refuses long ones)."""
-    rest = b""
+    parts: list[bytes] = []
     async for chunk in response.content.iter_any():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line
-    if rest:
-        yield rest
+        end, *others = chunk.split(b"\n")
+        parts.append(end)
+        for line in others:
+            yield b"".join(parts)
+            parts = [line]
+    if any(parts):
+        yield b"".join(parts)
 
 
-def _json(text: str) -> Any:
+def _parsed(text: bytes) -> Any:
     try:
         return json.loads(text)
+    except ValueError as error:
+        # Something between here and there answered, or broke off.
+        raise UnreachableError(f"an answer that is no JSON: {text[:200]!r}") from error
+
+
+def _refusal(status: int, answer: bytes | dict[str, Any]) -> ClusterError:
+    text = answer[:300].decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
+    try:
+        said = json.loads(answer) if isinstance(answer, bytes) else answer
     except ValueError:
-        return {}
-
-
-def _message(status: Any) -> str:
-    return str(status.get("message", "")) if isinstance(status, dict) else ""
+        return ClusterError(status, text)
+    if not isinstance(said, dict):
+        return ClusterError(status, text)
+    return ClusterError(status, str(said.get("message") or ""), str(said.get("reason") or ""))

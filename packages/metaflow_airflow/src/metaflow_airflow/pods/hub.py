@@ -6,20 +6,22 @@ import asyncio
 import logging
 import os
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
-from metaflow_airflow.pods.cluster import Cluster, ClusterError, UnreachableError
-from metaflow_airflow.pods.limits import Slots
+from metaflow_airflow.pods.cluster import Cluster
+from metaflow_airflow.pods.cluster_errors import ClusterError, UnreachableError
+from metaflow_airflow.pods.containers import is_over
+from metaflow_airflow.pods.limits import Slots, most_pods
 from metaflow_airflow.pods.names import MANAGED_BY, RUN_LABEL, SITE_LABEL, described
+from metaflow_airflow.pods.patience import patiently
 from metaflow_airflow.pods.room import Room
-from metaflow_airflow.pods.watch import PodWatch, is_over
+from metaflow_airflow.pods.watch import PodWatch
 
-MAX_PODS_VARIABLE = "METAFLOW_AIRFLOW_MAX_PODS"
-_MAX_PODS = 100
+_READY_SECONDS = 60.0
+_REMOVE_SECONDS = 900.0
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class Hub:
 
     Args:
         site: which installation. is_wanted: asks Airflow about a pod that nobody follows.
+        slots: bound the pods of the triggerer, which may have several hubs.
         sweep_seconds: between two looks for such pods. unclaimed_seconds: how long it was
             nobody's.
     """
@@ -44,13 +47,15 @@ class Hub:
         cluster: Cluster,
         site: str,
         is_wanted: IsWanted,
+        slots: Slots,
         *,
         sweep_seconds: float = 30.0,
         unclaimed_seconds: float = 60.0,
     ) -> None:
         labels = {**MANAGED_BY, SITE_LABEL: site}
         self.cluster = cluster
-        self.slots = Slots(self._live, int(os.environ.get(MAX_PODS_VARIABLE, _MAX_PODS)))
+        self.slots = slots
+        slots.count(self._live)
         self.watch = PodWatch(
             cluster, ",".join(f"{key}={value}" for key, value in labels.items()), self.slots.changed
         )
@@ -62,18 +67,30 @@ class Hub:
         self.watch.start()
         self._sweeper = asyncio.create_task(self._sweep(), name="metaflow-airflow-pod-sweeper")
 
+    async def remove(self, name: str) -> None:
+        """Delete a pod that nobody follows, if it is there.
+
+        Raises:
+            UnreachableError: the API server did not answer for long.
+        """
+        if not await self.watch.ready(_READY_SECONDS):
+            raise UnreachableError("it did not list the pods")
+        pod = self.watch.pods.get(name)
+        if pod is not None:
+            uid = pod["metadata"]["uid"]
+            await patiently(lambda: self.cluster.delete(name, uid=uid), _REMOVE_SECONDS)
+
     async def stop(self) -> None:
         """End the watch; the pods stay."""
         self._sweeper.cancel()
         await asyncio.gather(self._sweeper, return_exceptions=True)
         await self.watch.stop()
 
-    def _live(self) -> Counter[str]:
-        return Counter(
-            pod["metadata"]["labels"].get(RUN_LABEL, "")
-            for pod in self.watch.pods.values()
-            if not is_over(pod)
-        )
+    def _live(self) -> Iterator[tuple[str, bool]]:
+        for name, pod in self.watch.pods.items():
+            if not is_over(pod):
+                run = pod["metadata"]["labels"].get(RUN_LABEL, "")
+                yield run, self.watch.is_followed(name)
 
     async def _sweep(self) -> None:
         """Delete what nobody waits for: a triggerer died between a pod's end and its deletion.
@@ -112,6 +129,7 @@ class Hubs:
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self._hubs: dict[tuple[str, str | None], Hub] = {}
+        self._slots: Slots | None = None
         self._lock = asyncio.Lock()
 
     @classmethod
@@ -132,9 +150,12 @@ class Hubs:
             connect: signs in, where nobody has yet.
 
         Raises:
-            ConnectError: there is no way to the cluster.
+            ConnectError: there is no way to the cluster, or a setting is none.
         """
         async with self._lock:
+            if self._slots is None:
+                self._slots = Slots(most_pods(os.environ))
             if key not in self._hubs:
-                self._hubs[key] = Hub(await connect(self._stack), site, is_wanted)
+                cluster = await connect(self._stack)
+                self._hubs[key] = Hub(cluster, site, is_wanted, self._slots)
             return self._hubs[key]

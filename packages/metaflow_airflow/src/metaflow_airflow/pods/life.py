@@ -4,46 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from metaflow_airflow.pods import reasons
-from metaflow_airflow.pods.cluster import ClusterError, UnreachableError
+from metaflow_airflow.pods.cluster_errors import ClusterError, UnreachableError
+from metaflow_airflow.pods.containers import has_ended, has_started
+from metaflow_airflow.pods.creation import TELL_SECONDS, Creation
 from metaflow_airflow.pods.hub import Hub
 from metaflow_airflow.pods.logs import LogFollower
-from metaflow_airflow.pods.names import TASK_INSTANCE_LABEL, PodIdentity
+from metaflow_airflow.pods.names import PodIdentity
+from metaflow_airflow.pods.patience import Leaving, Limits, patiently
 from metaflow_airflow.pods.reasons import Ending
-from metaflow_airflow.pods.watch import Subscription, has_ended, is_over
+from metaflow_airflow.pods.watch import Subscription
 
 _LOOK_SECONDS = 5.0  # how often a pod without news is looked at: deadlines, events
-_LOG_GRACE = 15.0  # seconds for the rest of the log after the container's end
+_LOG_GRACE = 15.0  # seconds without a line until the rest of an ended container's is given up
 _READY_SECONDS = 60.0
-_TELL_SECONDS = 30.0  # a pod that waits longer for room says so once
-_PAUSE = 2.0
-
-
-@dataclass
-class Limits:
-    """What bounds a pod's life.
-
-    Args:
-        run_pods: pods of the DAG run at once; None for no limit.
-        seconds: until the pod is deleted, from its container's start on; None for no deadline.
-        pending: seconds until a pod is given up that has no room, while no other of its needs has
-            any, or that does not start on its node.
-        unreachable: seconds without an answer of the API server until the step is given up.
-        leaving: seconds beyond its grace period in which a deleted pod must go; its node is taken
-            for lost then.
-    """
-
-    run_pods: int | None = None
-    seconds: float | None = None
-    pending: float = 600.0
-    unreachable: float = 900.0
-    leaving: float = 60.0
 
 
 class PodLife:
@@ -64,21 +41,22 @@ class PodLife:
         limits: Limits,
         on_line: Callable[[str, str], None],
         say: Callable[[str], None],
-        still_wanted: Callable[[], Any],
+        still_wanted: Callable[[], Awaitable[bool]],
     ) -> None:
         self._hub = hub
         self._identity = identity
-        self._manifest = manifest
         self._limits = limits
         self._on_line = on_line
         self._say = say
-        self._still_wanted = still_wanted
+        self._creation = Creation(
+            hub, identity, manifest, limits=limits, say=say, still_wanted=still_wanted
+        )
+        self._leaving = Leaving(hub.watch, limits.leaving)
         self._uid: str | None = None
         self._placed: float | None = None  # when it was first seen on a node
         self._started: float | None = None
         self._told_unreachable = False
         self._told_waiting = False
-        self._leaving: dict[str, float] = {}  # when each pod was first seen to be deleted
 
     async def run(self) -> Ending | None:
         """Follow the pod to its end; None when Airflow no longer waits for it.
@@ -90,8 +68,13 @@ class PodLife:
         with self._hub.watch.subscribe(name) as subscription:
             if not await self._hub.watch.ready(_READY_SECONDS):
                 return reasons.unreachable(name, self._unreachable_reason())
-            if subscription.pod is None and not await self._create():
-                return None
+            try:
+                if subscription.pod is None and not await self._create():
+                    return None
+            except ClusterError as error:
+                return reasons.refused(name, str(error), may_pass=error.may_pass)
+            except UnreachableError as error:
+                return reasons.unreachable(name, str(error))
             return await self._follow(subscription)
 
     async def delete(self, grace: int | None = None) -> None:
@@ -100,58 +83,34 @@ class PodLife:
         pod = self._hub.watch.pods.get(name)
         uid = pod["metadata"]["uid"] if pod else self._uid
         if uid is not None:
-            await self._patiently(lambda: self._hub.cluster.delete(name, uid=uid, grace=grace))
+            await patiently(
+                lambda: self._hub.cluster.delete(name, uid=uid, grace=grace),
+                self._limits.unreachable,
+            )
 
     async def _create(self) -> bool:
-        waiting = self._hub.slots.slot(self._identity.run, self._limits.run_pods)
-        async with waiting:
-            await self._end_earlier_tries()
-            if not await self._still_wanted():
-                return False
-            pod = await self._patiently(lambda: self._hub.cluster.create(self._manifest))
-            self._uid = pod["metadata"]["uid"]
-            self._hub.watch.put(pod)
+        pod = await self._creation.create()
+        if pod is None:
+            return False
+        self._uid = pod["metadata"]["uid"]
         self._say(f"Pod {self._identity.name} in namespace {self._hub.cluster.namespace}")
         return True
 
-    async def _end_earlier_tries(self) -> None:
-        """A step never runs twice at the same time: what is left of another try goes first."""
-        mine = self._identity.task_instance
-        while True:
-            others = [
-                pod
-                for pod in self._hub.watch.pods.values()
-                if pod["metadata"]["labels"].get(TASK_INSTANCE_LABEL) == mine
-                and pod["metadata"]["name"] != self._identity.name
-            ]
-            if all(is_over(pod) or self._overstayed(pod) is not None for pod in others):
-                return
-            for pod in others:
-                metadata = pod["metadata"]
-                if "deletionTimestamp" not in metadata:
-                    self._say(f"Deleting pod {metadata['name']} of an earlier try")
-                    delete = partial(
-                        self._hub.cluster.delete, metadata["name"], uid=metadata["uid"]
-                    )
-                    await self._patiently(delete)
-            await asyncio.sleep(_PAUSE / 4)
-
     async def _follow(self, subscription: Subscription) -> Ending:
         begin = time.monotonic()
-        log = LogFollower(self._hub.cluster, self._identity.name, self._on_line)
+        log = LogFollower(self._hub.cluster, self._identity.name, self._on_line, self._say)
         following: asyncio.Task[None] | None = None
         is_read = False
         try:
             while True:
                 pod = subscription.pod or {}
-                if following is None and _has_started(pod):
+                if following is None and has_started(pod):
                     self._started = time.monotonic()
                     following = asyncio.create_task(log.follow())
                 if following is not None and not is_read and has_ended(pod):
                     following.cancel()
                     await asyncio.gather(following, return_exceptions=True)
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(log.rest(), _LOG_GRACE)
+                    await log.rest(_LOG_GRACE)
                     is_read = True
                 ending = await self._look(subscription, begin, log.tail)
                 if ending is not None:
@@ -195,10 +154,10 @@ class PodLife:
         ending = reasons.ending(pod, events, list(tail))
         if ending is None and is_gone:
             ending = reasons.vanished(pod)
-        if ending is None and pod.get("status", {}).get("phase", "Pending") == "Pending":
+        if ending is None and not has_started(pod):
             pending = self._pending_seconds(pod, seconds)
             ending = reasons.stuck(pod, events, pending_seconds=pending, limit=self._limits.pending)
-        overstayed = self._overstayed(pod)
+        overstayed = self._leaving.overstayed(pod)
         if ending is None and overstayed is not None and not has_ended(pod):
             ending = reasons.lost(pod, overstayed)
         return ending
@@ -213,23 +172,13 @@ class PodLife:
 
     def _tell_waiting(self, pod: dict[str, Any], seconds: float) -> None:
         why = reasons.unscheduled(pod)
-        if why and seconds > _TELL_SECONDS and not self._told_waiting:
+        if why and seconds > TELL_SECONDS and not self._told_waiting:
             self._told_waiting = True
             self._say(f"The pod waits for room in the cluster: {why}")
 
     def _running_seconds(self) -> float:
         """Waiting for room, or for the image, is not the step's time."""
         return time.monotonic() - self._started if self._started is not None else 0.0
-
-    def _overstayed(self, pod: dict[str, Any]) -> float | None:
-        """Seconds since a deleted pod was to go; None while it may still."""
-        metadata = pod["metadata"]
-        if "deletionTimestamp" not in metadata or self._hub.watch.problem is not None:
-            return None
-        since = self._leaving.setdefault(metadata["uid"], time.monotonic())
-        seconds = time.monotonic() - since
-        grace = metadata.get("deletionGracePeriodSeconds", 0) + self._limits.leaving
-        return seconds if seconds > grace else None
 
     def _unreachable_for_long(self) -> Ending | None:
         problem = self._hub.watch.problem
@@ -255,22 +204,3 @@ class PodLife:
             return await self._hub.cluster.events(pod["metadata"]["uid"])
         except (ClusterError, UnreachableError):
             return []  # they only explain
-
-    async def _patiently(self, ask: Callable[[], Any]) -> Any:
-        """Ask until the API server answers; it may be away for as long as the limits allow."""
-        begin = time.monotonic()
-        while True:
-            try:
-                return await ask()
-            except UnreachableError:
-                if time.monotonic() - begin > self._limits.unreachable:
-                    raise
-            except ClusterError as error:
-                if not error.busy or time.monotonic() - begin > self._limits.unreachable:
-                    raise
-            await asyncio.sleep(_PAUSE)
-
-
-def _has_started(pod: dict[str, Any]) -> bool:
-    statuses = pod.get("status", {}).get("containerStatuses", [])
-    return any("waiting" not in status.get("state", {"waiting": {}}) for status in statuses)

@@ -12,7 +12,10 @@ SITE_LABEL = f"{_PREFIX}/site"
 RUN_LABEL = f"{_PREFIX}/dag-run"
 TASK_INSTANCE_LABEL = f"{_PREFIX}/task-instance"
 TRY_LABEL = f"{_PREFIX}/try"
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 MANAGED_BY = {"app.kubernetes.io/managed-by": "metaflow-airflow"}
+SITE_VARIABLE = "metaflow_airflow_site"
+"""Airflow's variable that says which installation it is; made at the first pod."""
 _ANNOTATIONS = ("dag_id", "dag_run_id", "task_id", "map_index", "try_number")
 
 
@@ -22,7 +25,7 @@ class PodIdentity:
 
     Args:
         site: which Airflow installation (see `site`); several may share a namespace.
-        key: Airflow's id of the try: another one for each.
+        key: Airflow's id of the try: another one for each, in all installations.
     """
 
     site: str
@@ -38,7 +41,7 @@ class PodIdentity:
         """The pod's name; creating it twice is adopting it."""
         item = "" if self.map_index < 0 else f"-{self.map_index}"
         readable = re.sub(r"[^a-z0-9]+", "-", f"{self.dag_id}-{self.task_id}".lower()).strip("-")
-        tail = f"{item}-{self.try_number}-{_hash(self.site, self.key)}"
+        tail = f"{item}-{self.try_number}-{_hash(self.key)}"
         return f"{readable[: 63 - len(tail)].strip('-')}{tail}"
 
     @property
@@ -71,6 +74,11 @@ class PodIdentity:
 def described(annotations: Mapping[str, str]) -> dict[str, str]:
     """dag_id, dag_run_id, task_id, map_index and try_number of a pod, from its annotations."""
     return {name: annotations.get(f"{_PREFIX}/{name}", "") for name in _ANNOTATIONS}
+
+
+def site_label(variable: str) -> str:
+    """The label's value for what SITE_VARIABLE says, which anybody may have written."""
+    return variable if _LABEL.fullmatch(variable) else site(variable)
 
 
 def site(*parts: str) -> str:

@@ -11,10 +11,13 @@ Pods and events are the API's own JSON. The one place that decides about retries
 | the node is gone, or does not answer            | node-gone     | yes             |
 | deleted by somebody                             | deleted       | yes             |
 | longer than @timeout                            | deadline      | yes             |
-| no room in the cluster                          | no-room       | yes             |
+| no room in the cluster, or in its quota         | no-room       | yes             |
 | the API server does not answer                  | unreachable   | yes             |
 | no such image, a name that is none              | image         | no              |
 | a secret or volume that is not there            | configuration | no              |
+| a pod that the cluster does not allow           | refused       | no              |
+
+Only the step's own container counts: a cluster may add others beside it, which outlive it or fail.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from metaflow_airflow.pods import containers
 from metaflow_airflow.runtime.launch.memory import megabytes, recorded
 from metaflow_airflow.wire.exit_codes import NO_RETRY
 from metaflow_airflow.wire.task import StepResult, TaskFormatError, signal_name
@@ -34,6 +38,17 @@ _NEVER_AN_IMAGE = ("InvalidImageName", "ErrImageNeverPull")
 _NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", *_NEVER_AN_IMAGE)
 _BAD_SETTING = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 _OOM_EXIT = 137
+_ROOT_HINT = (
+    ". Steps do not run as root: build the image with a user (USER 1000), or give "
+    '@kubernetes(security_context={"run_as_user": 1000}), or {"run_as_user": 0} where root is meant'
+)
+_HINTS = {
+    "violates PodSecurity": (
+        ". The namespace allows less than the step asks for: change its "
+        "@kubernetes(security_context=…)"
+    ),
+    "must specify": ". Give each step limits: @kubernetes(qos='Guaranteed')",
+}
 
 
 @dataclass(frozen=True)
@@ -58,17 +73,17 @@ def ending(
     """How a pod ended; None while it has not."""
     status = pod.get("status", {})
     name = pod["metadata"]["name"]
-    if status.get("phase") not in ("Succeeded", "Failed"):
-        # The phase follows a second later; only of a failure it says more than the container.
-        ended = _terminated(pod)
-        result = _result(ended)
-        if ended and ended.get("exitCode") == 0 and result is not None and result.ok:
-            return Ending("done", f"pod {name} is done", ok=True, result=result)
+    terminated = containers.terminated(pod)
+    result = _result(terminated)
+    if terminated and terminated.get("exitCode") == 0 and result is not None and result.ok:
+        return Ending("done", f"pod {name} is done", ok=True, result=result)
+    # Of a failure the phase, which follows a second later, says more than the container: but not
+    # while another container goes on.
+    is_last_word = terminated is not None and containers.is_held_open(pod)
+    if not containers.is_over(pod) and not is_last_word:
         return None
     if status.get("reason") == "Evicted":
         return Ending("evicted", f"pod {name} was evicted: {_clean(status.get('message'))}")
-    terminated = _terminated(pod)
-    result = _result(terminated)
     if status.get("reason") == "DeadlineExceeded":
         seconds = pod["spec"].get("activeDeadlineSeconds")
         return Ending("deadline", f"pod {name} ran longer than its {seconds} s", result=result)
@@ -77,10 +92,11 @@ def ending(
     if terminated is None:
         if _disrupted(pod):
             return _node_gone(pod, _disrupted(pod))
-        why = _clean(status.get("message")) or _last_event(events) or "no container ran"
+        failed = [each for each, state in containers.before_it(pod) if _failed(state)]
+        before = f"container {failed[0]}, which runs before it, failed" if failed else ""
+        said = before or _clean(status.get("message"))
+        why = said or _last_event(events) or "no container ran"
         return Ending("deleted", f"pod {name} ended without running the step: {why}")
-    if status["phase"] == "Succeeded" and result is not None and result.ok:
-        return Ending("done", f"pod {name} is done", ok=True, result=result)
     return _failure(pod, terminated, result, log_tail)
 
 
@@ -97,15 +113,17 @@ def stuck(
         pending_seconds: how long it has waited. limit: for how long it may wait for room.
     """
     name = pod["metadata"]["name"]
-    waiting = _waiting(pod)
+    container, waiting = _waiting(pod)
     reason = waiting.get("reason", "")
-    image = pod["spec"]["containers"][0].get("image")
+    image = containers.image_of(pod, container)
     message = _clean(waiting.get("message"))
     if reason in _NEVER_AN_IMAGE or (reason in _NO_IMAGE and pending_seconds > _IMAGE_PATIENCE):
         told = _event(events, "Failed") or message
         return Ending("image", f"image {image} of pod {name} cannot be had: {told}", retry=False)
-    if reason in _BAD_SETTING and pending_seconds > _SETTING_PATIENCE:
-        return Ending("configuration", f"pod {name} cannot start: {message}", retry=False)
+    is_root = reason in _BAD_SETTING and "runAsNonRoot" in message
+    if is_root or (reason in _BAD_SETTING and pending_seconds > _SETTING_PATIENCE):
+        sentence = f"pod {name} cannot start: {message}{_ROOT_HINT if is_root else ''}"
+        return Ending("configuration", sentence, retry=False)
     mount = _event(events, "FailedMount")
     if mount and pending_seconds > limit:
         return Ending("configuration", f"pod {name} gets no volume: {mount}", retry=False)
@@ -145,6 +163,16 @@ def lost(pod: Mapping[str, Any], seconds: float) -> Ending:
     """
     why = _disrupted(pod) or "nothing on it has ended the pod"
     return _node_gone(pod, f"{why} ({seconds:.0f} s after the pod was to go)")
+
+
+def refused(pod_name: str, why: str, *, may_pass: bool) -> Ending:
+    """The API server did not take the pod. may_pass: it may, some time."""
+    if may_pass:
+        return Ending("no-room", f"the namespace had no room for pod {pod_name}: {_clean(why)}")
+    hint = next((each for words, each in _HINTS.items() if words in why), "")
+    return Ending(
+        "refused", f"the cluster does not take pod {pod_name}: {_clean(why)}{hint}", retry=False
+    )
 
 
 def unreachable(pod_name: str, why: str) -> Ending:
@@ -195,19 +223,16 @@ def _looks_killed_for_memory(result: StepResult) -> bool:
     return result.killed_by == 9 and "memory" in (result.error or "").lower()
 
 
-def _terminated(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    for status in pod.get("status", {}).get("containerStatuses", []):
-        found: Mapping[str, Any] | None = status.get("state", {}).get("terminated")
-        if found:
-            return found
-    return None
+def _waiting(pod: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The container for which a pod waits, and why: its own, or one that runs before it."""
+    for name, state in containers.before_it(pod):
+        if state.get("waiting", {}).get("message"):
+            return name, state["waiting"]
+    return containers.CONTAINER, containers.own_state(pod).get("waiting", {})
 
 
-def _waiting(pod: Mapping[str, Any]) -> Mapping[str, Any]:
-    for status in pod.get("status", {}).get("containerStatuses", []):
-        found: Mapping[str, Any] = status.get("state", {}).get("waiting", {})
-        return found
-    return {}
+def _failed(state: Mapping[str, Any]) -> bool:
+    return bool(state.get("terminated", {}).get("exitCode"))
 
 
 def _result(terminated: Mapping[str, Any] | None) -> StepResult | None:
@@ -233,12 +258,12 @@ def _node_gone(pod: Mapping[str, Any], message: str | None) -> Ending:
 
 
 def _requests(pod: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = pod["spec"]["containers"][0].get("resources", {}).get("requests", {})
+    found: Mapping[str, Any] = containers.own(pod).get("resources", {}).get("requests", {})
     return found
 
 
 def _memory_limit(pod: Mapping[str, Any]) -> str:
-    resources = pod["spec"]["containers"][0].get("resources", {})
+    resources = containers.own(pod).get("resources", {})
     return str(resources.get("limits", {}).get("memory", ""))
 
 

@@ -11,6 +11,8 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 
+from metaflow_airflow.pods.cluster_errors import UnreachableError
+
 _PAUSE = 10.0  # seconds after which one that did not help may be tried again
 _WITHIN = 60.0  # seconds: all other requests wait for it
 
@@ -32,25 +34,35 @@ class SignIn:
         self._get_token = get_token
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._last = -math.inf
+        self._ended = -math.inf  # when the last one did
+        self._failure = ""
 
     async def again(self, asked: float) -> bool:
-        """Whether a request that was refused may be sent again.
+        """Whether a request that was refused may be sent again; not if the new token is refused.
 
         Args:
             asked: when it was sent, in the clock's seconds.
+
+        Raises:
+            UnreachableError: there is no new token, for now.
         """
         async with self._lock:
-            if self._last > asked:
-                return True  # another one has a new token meanwhile
-            if self._clock() - self._last < _PAUSE:
-                return False
-            self._last = self._clock()
-            try:
-                async with asyncio.timeout(_WITHIN):
-                    await self._get_token()
-            except Exception as error:  # noqa: BLE001 - each way to sign in has its own
-                log.warning("No new token for the cluster: %s", str(error) or type(error).__name__)
-                return False
+            # What was sent while another one signed in may have had the old token or the new.
+            is_shared = self._ended > asked
+            if not is_shared and self._clock() - self._ended >= _PAUSE:
+                await self._renew()
+                is_shared = True
+            if self._failure:
+                raise UnreachableError(f"no new token for the cluster: {self._failure}")
+            return is_shared
+
+    async def _renew(self) -> None:
+        self._failure = ""
+        try:
+            async with asyncio.timeout(_WITHIN):
+                await self._get_token()
             log.info("Signed in to the cluster again")
-            return True
+        except Exception as error:  # noqa: BLE001 - each way to sign in has its own
+            self._failure = str(error) or type(error).__name__
+            log.warning("No new token for the cluster: %s", self._failure)
+        self._ended = self._clock()

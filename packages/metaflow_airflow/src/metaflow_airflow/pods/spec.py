@@ -7,14 +7,17 @@ from typing import Any
 
 from metaflow_airflow.plan.step import Pod
 from metaflow_airflow.pods.command import TASK_VARIABLE, TERMINATION_LOG, container_command
+from metaflow_airflow.pods.containers import CONTAINER
+from metaflow_airflow.pods.room import NEEDS_ANNOTATION, needs
 from metaflow_airflow.wire.payload import pack
 from metaflow_airflow.wire.task import StepTask
 
-CONTAINER = "step"
 _DEADLINE = 5 * 24 * 3600  # Metaflow's own for a step without @timeout
 _GRACE = 30
 _START_SECONDS = 600  # for its image to come: Kubernetes counts from when the node took the pod
+# What Kubernetes' standard "restricted" asks of a container. The user is the image's.
 _SECURITY = {
+    "runAsNonRoot": True,
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
@@ -47,6 +50,7 @@ def manifest(
     Raises:
         TaskFormatError: the task is too large for a container's environment.
     """
+    described = _pod(pod, task, deadline)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -67,25 +71,32 @@ def manifest(
                 "metaflow/task_id": task.task_id,
                 "metaflow/attempt": str(task.attempt),
                 "metaflow/user": task.owner,
+                NEEDS_ANNOTATION: needs(described),
                 **annotations,
             },
         },
-        "spec": _without_empty(
-            {
-                "restartPolicy": "Never",
-                "activeDeadlineSeconds": deadline + _START_SECONDS if deadline else _DEADLINE,
-                "terminationGracePeriodSeconds": _GRACE,
-                "automountServiceAccountToken": bool(pod.service_account),
-                "enableServiceLinks": False,
-                "serviceAccountName": pod.service_account,
-                "nodeSelector": dict(pod.node_selector),
-                "tolerations": [_camel(each) for each in pod.tolerations],
-                "imagePullSecrets": [{"name": each} for each in pod.pull_secrets],
-                "volumes": [volume for volume, _ in _volumes(pod)],
-                "containers": [_container(pod, task)],
-            }
-        ),
+        "spec": described,
     }
+
+
+def _pod(pod: Pod, task: StepTask, deadline: int | None) -> dict[str, Any]:
+    return _without_empty(
+        {
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": deadline + _START_SECONDS if deadline else _DEADLINE,
+            "terminationGracePeriodSeconds": _GRACE,
+            "automountServiceAccountToken": bool(pod.service_account),
+            "enableServiceLinks": False,
+            "serviceAccountName": pod.service_account,
+            "nodeSelector": dict(pod.node_selector),
+            "tolerations": [_camel(each) for each in pod.tolerations],
+            "imagePullSecrets": [{"name": each} for each in pod.pull_secrets],
+            # For containers that a cluster adds as well; their users are theirs.
+            "securityContext": {"seccompProfile": _SECURITY["seccompProfile"]},
+            "volumes": [volume for volume, _ in _volumes(pod)],
+            "containers": [_container(pod, task)],
+        }
+    )
 
 
 def _container(pod: Pod, task: StepTask) -> dict[str, Any]:
@@ -102,26 +113,48 @@ def _container(pod: Pod, task: StepTask) -> dict[str, Any]:
             "resources": _resources(pod),
             "ports": [{"containerPort": pod.port}] if pod.port else [],
             "volumeMounts": [mount for _, mount in _volumes(pod)],
-            "securityContext": {**_SECURITY, **_camel(pod.security)},
+            "securityContext": _security(pod),
         }
     )
+
+
+def _security(pod: Pod) -> dict[str, Any]:
+    says = _camel(pod.security)
+    defaults = dict(_SECURITY)
+    # What contradicts a default that nobody spoke of: the API would refuse both together.
+    if says.get("runAsUser") == 0:
+        del defaults["runAsNonRoot"]
+    if says.get("privileged"):
+        del defaults["allowPrivilegeEscalation"]
+    return {**defaults, **says}
 
 
 def _environment(pod: Pod, task: StepTask) -> list[dict[str, Any]]:
     variables = {
         **pod.environment,
+        # Python, the package installer and the container runtime read theirs before any step.
+        **task.env,
         TASK_VARIABLE: pack(task),
         "METAFLOW_RUNTIME_ENVIRONMENT": "kubernetes",
     }
     if pod.tmpfs:
         variables.setdefault("METAFLOW_TEMPDIR", pod.tmpfs_path)
     return [
-        *({"name": key, "value": value} for key, value in variables.items()),
+        *(
+            {"name": key, "value": _literal(value)}
+            for key, value in variables.items()
+            if key not in _FIELDS
+        ),
         *(
             {"name": key, "valueFrom": {"fieldRef": {"fieldPath": path}}}
             for key, path in _FIELDS.items()
         ),
     ]
+
+
+def _literal(value: str) -> str:
+    """Kubernetes puts other variables for $(NAME)."""
+    return value.replace("$", "$$")
 
 
 def _resources(pod: Pod) -> dict[str, Any]:
@@ -157,7 +190,11 @@ def _volumes(pod: Pod) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 def _camel(values: Mapping[str, Any]) -> dict[str, Any]:
     """Keys as the API writes them: Metaflow takes run_as_user for runAsUser."""
-    return {_camel_name(key): value for key, value in values.items() if value is not None}
+    return {
+        _camel_name(key): _camel(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if value is not None
+    }
 
 
 def _camel_name(name: str) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from metaflow_airflow.pods.cluster import Cluster, ClusterError, UnreachableError
+from metaflow_airflow.pods.cluster import Cluster
+from metaflow_airflow.pods.cluster_errors import ClusterError, UnreachableError
 
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to reach the API server
+
+log = logging.getLogger(__name__)
 
 
 class Subscription:
@@ -53,6 +57,7 @@ class PodWatch:
         self._subscriptions: dict[str, list[Subscription]] = {}
         self._ready = asyncio.Event()
         self._problem: tuple[float, str] | None = None
+        self._version = ""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -104,75 +109,78 @@ class PodWatch:
 
     def put(self, pod: dict[str, Any]) -> None:
         """Take a pod's state from another answer than the watch's (its creation)."""
-        known = self._pods.get(pod["metadata"]["name"])
-        if known is None or _version(known) <= _version(pod):
+        name = pod["metadata"]["name"]
+        known = self._pods.get(name)
+        is_gone = any(each.deleted for each in self._subscriptions.get(name, ()))
+        if not is_gone and (known is None or _version(known) <= _version(pod)):
             self._take(pod)
+            self._on_change()
 
     async def _run(self) -> None:
         failures = 0
-        version = ""
         while True:
             try:
-                if not version:
-                    version = await self._list()
+                async for _ in self._changes():
                     failures = 0
-                async for kind, pod in self._cluster.watch(self._selector, version):
-                    self._reached()
-                    failures = 0
-                    version = pod["metadata"]["resourceVersion"]
-                    if kind in ("ADDED", "MODIFIED"):
-                        self._take(pod)
-                    elif kind == "DELETED":
-                        self._drop(pod)
             except (ClusterError, UnreachableError) as error:
-                if isinstance(error, ClusterError) and not error.busy:
-                    version = ""  # expired, mostly; list again
-                    if error.expired:
-                        continue
-                if self._problem is None:
-                    self._problem = (time.monotonic(), str(error))
+                self._fail(str(error))
+            except Exception as error:
+                # Whatever it was: without the watch every pod of this triggerer would hang.
+                log.exception("The watch of pods failed; it begins anew")
+                self._version = ""
+                self._fail(f"the watch of pods failed: {type(error).__name__}: {error}")
+            await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
+            failures += 1
+
+    async def _changes(self) -> AsyncIterator[None]:
+        """Take what there is, then each change, until the server ends the watch."""
+        if not self._version:
+            self._version = await self._list()
+            yield
+        try:
+            async for kind, pod in self._cluster.watch(self._selector, self._version):
+                self._problem = None
+                self._version = pod["metadata"]["resourceVersion"]
+                if kind in ("ADDED", "MODIFIED"):
+                    self._take(pod)
+                elif kind == "DELETED":
+                    self._drop(pod)
                 self._on_change()
-                await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
-                failures += 1
+                yield
+        except ClusterError as error:
+            if error.busy:
+                raise
+            self._version = ""  # expired, mostly; list again
+            if not error.expired:
+                raise
+
+    def _fail(self, why: str) -> None:
+        since = self._problem[0] if self._problem else time.monotonic()
+        self._problem = (since, why)
 
     async def _list(self) -> str:
         found, version = await self._cluster.pods(self._selector)
-        self._reached()
+        self._problem = None
         names = {pod["metadata"]["name"] for pod in found}
         for name in [name for name in self._pods if name not in names]:
             self._drop(self._pods[name])
         for pod in found:
             self._take(pod)
         self._ready.set()
+        self._on_change()
         return version
-
-    def _reached(self) -> None:
-        self._problem = None
 
     def _take(self, pod: dict[str, Any]) -> None:
         name = pod["metadata"]["name"]
         self._pods[name] = pod
         for subscription in self._subscriptions.get(name, ()):
             subscription.tell(pod)
-        self._on_change()
 
     def _drop(self, pod: dict[str, Any]) -> None:
         name = pod["metadata"]["name"]
         self._pods.pop(name, None)
         for subscription in self._subscriptions.get(name, ()):
             subscription.tell(pod, deleted=True)
-        self._on_change()
-
-
-def has_ended(pod: Mapping[str, Any]) -> bool:
-    """Whether its container has, which the pod's phase says about a second later."""
-    statuses = pod.get("status", {}).get("containerStatuses", [])
-    return is_over(pod) or any("terminated" in each.get("state", {}) for each in statuses)
-
-
-def is_over(pod: Mapping[str, Any]) -> bool:
-    """Whether its containers have ended."""
-    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
 def _version(pod: Mapping[str, Any]) -> int:

@@ -13,10 +13,12 @@ from pipeline.targets.base import Target
 
 
 def show_addresses(target: Target, console: Console) -> None:
-    """Print where Airflow and the object store are, and the login."""
-    username, password = target.airflow_login
-    console.print(f"Airflow   {target.airflow_url}   login {username}, password {password}")
-    console.print(f"S3        {target.environment()['AWS_ENDPOINT_URL']}")
+    """Print where Airflow and the object store are, and who signs in; the password is not here."""
+    username, _ = target.airflow_login
+    login = f"{own_command(target)} login{_to(target)}"
+    console.print(f"Airflow   {target.airflow_url}   user {username}, password: {login}")
+    if url := target.environment().get("AWS_ENDPOINT_URL"):
+        console.print(f"S3        {url}")
     console.print(target.keeps)
 
 
@@ -27,9 +29,7 @@ def show_what_next(target: Target, console: Console, outcome: Outcome, *, kept: 
         up = target.up_command(own_command(target))
         console.print(f"The stack is stopped; its state is kept. To look at it: {up}")
     show_addresses(target, console)
-    command = f"{own_command(target)} exec"
-    if target.name != "embedded":
-        command += f" --target {target.name}"
+    command = f"{own_command(target)} exec{_to(target)}"
     for flow, part in zip(FLOWS, ("train", "predict"), strict=True):
         file = os.path.relpath(target.flows_folder / flow.dag_file)
         flow_command = f"{command} -- python {file}"
@@ -41,3 +41,7 @@ def show_what_next(target: Target, console: Console, outcome: Outcome, *, kept: 
         console.print(f"  card  {flow_command} card view {card}")
         console.print(f"        (without a browser here: card get {card} {part}.html)")
         console.print(f"  log   {flow_command} logs {card}")
+
+
+def _to(target: Target) -> str:
+    return "" if target.name == "embedded" else f" --target {target.name}"

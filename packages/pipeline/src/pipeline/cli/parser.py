@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument(
         "--target", choices=tuple(TARGETS), default="embedded",
-        help="processes on this machine, or the containers of compose.yaml",
+        help="processes on this machine, the containers of compose.yaml, or an Airflow of your own",
     )  # fmt: skip
     whole = argparse.ArgumentParser(prog="stack", description=verbs.__doc__)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     verb("status", verbs.status).add_argument(
         "--json", action="store_true", help="print stack.json"
     )
+    verb("login", verbs.login, where)
     reader = verb("logs", verbs.show_logs)
     reader.add_argument("server", nargs="*", help="servers to show (default: all)")
     reader.add_argument("--follow", "-f", action="store_true", help="go on as they grow")

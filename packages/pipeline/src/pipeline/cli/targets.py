@@ -15,6 +15,7 @@ from rich.console import Console
 from pipeline.targets.base import Report, Target
 from pipeline.targets.compose import ComposeTarget
 from pipeline.targets.embedded import EmbeddedTarget
+from pipeline.targets.own import OwnTarget
 
 
 def _embedded(options: argparse.Namespace, report: Report) -> Target:
@@ -25,9 +26,14 @@ def _compose(options: argparse.Namespace, report: Report) -> Target:
     return ComposeTarget(_state(options), report)
 
 
+def _own(options: argparse.Namespace, report: Report) -> Target:
+    return OwnTarget(_state(options), report)
+
+
 TARGETS: dict[str, Callable[[argparse.Namespace, Report], Target]] = {
     EmbeddedTarget.name: _embedded,
     ComposeTarget.name: _compose,
+    OwnTarget.name: _own,
 }
 
 

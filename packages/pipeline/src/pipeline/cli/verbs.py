@@ -37,25 +37,34 @@ def down(options: argparse.Namespace, console: Console) -> int:
 
 
 def status(options: argparse.Namespace, console: Console) -> int:
-    """Show servers, health, addresses and login; 0 only when all are ready."""
+    """Show servers, health and addresses; 0 only when all are ready."""
     target = targets.embedded(options, console)
     found = target.stack.status()
     states = {info["state"] for info in found["servers"].values()}
     ready = found["phase"] == "ready" and states == {"ready"}
     if options.json:
         if target.state.exists:
-            username, password = target.airflow_login
-            found["airflow"] = {"url": target.airflow_url, "username": username,
-                                "password": password}  # fmt: skip
+            found["airflow"] = {"url": target.airflow_url, "username": target.airflow_login[0]}
         print(json.dumps(found, indent=2))
         return 0 if ready else 1
     console.print(status_table(found))
     for name, info in found["servers"].items():
         if info.get("report"):
             console.print(f"{name}: {info['report']}", markup=False)
+    for end in found.get("ends", []):
+        first = str(end["report"]).partition(". The end of ")[0]
+        console.print(f"{end['at']}  {first}", markup=False)
     if ready:
         show_addresses(target, console)
     return 0 if ready else 1
+
+
+def login(options: argparse.Namespace, console: Console) -> int:
+    """Print Airflow's address, user name and password, a line each."""
+    target = targets.target(options, console)
+    for line in (target.airflow_url, *target.airflow_login):
+        print(line)
+    return 0
 
 
 def show_logs(options: argparse.Namespace, console: Console) -> int:
@@ -76,6 +85,8 @@ def execute(options: argparse.Namespace, console: Console) -> int:
         raise StackError(f"no stack runs in {target.place}: `{command}` first")
     env = target.environment()
     env["PATH"] = os.pathsep.join((str(target.flows_python.parent), env.get("PATH", "")))
+    # `uv pip install` brings the flows their libraries.
+    env["VIRTUAL_ENV"] = str(target.state.flows_env)
     try:
         return subprocess.run(words, env=env, check=False).returncode
     except OSError as error:
@@ -122,7 +133,7 @@ def _source(options: argparse.Namespace) -> str:
         if not path.exists():
             return source  # of the containers, perhaps
         raise StackError(
-            f"{path} is on this machine, where containers do not see it: copy its files to "
+            f"{path} is on this machine, where the workers do not see it: copy its files to "
             "s3://trip-data/source/ and give that as --source, or a URL"
         )
     # Shown without the dots that absolute() keeps, and with the name that resolve() would follow.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from embedded import flows_env
@@ -48,11 +48,19 @@ class Target(ABC):
 
     @abstractmethod
     def failures(self) -> list[tuple[str, str]]:
-        """Return (name, report with the end of its log) of each server that does not run."""
+        """Return (name, report with the end of its log) of each server that stays dead."""
+
+    def restarted(self) -> Mapping[int, str]:
+        """Return the reports of servers that died and are started again, by number of the end."""
+        return {}
 
     @abstractmethod
     def revive(self) -> None:
         """Start servers that died; StackError when they do not come back."""
+
+    @abstractmethod
+    def log_end(self, server: str) -> str:
+        """Return the last lines of a server's log."""
 
     # -- where things are
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import runpy
 import subprocess
@@ -11,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from embedded import flows_env, processes
 from embedded.environment import REGION, base_environment, metaflow_user
 from embedded.errors import StackError
 
 from pipeline import s3
-from pipeline.export import EXPORT_SECONDS, Export
+from pipeline.export import export_all
 from pipeline.targets import bundle
 from pipeline.targets.base import Target
 
@@ -90,6 +89,10 @@ class ComposeTarget(Target):
         """Start what ended; StackError when it does not come back."""
         self._compose("up", "--detach", "--wait", "--wait-timeout", str(_WAIT))
 
+    def log_end(self, server: str) -> str:
+        """Return the last lines of a service's log."""
+        return self._compose("logs", "--no-log-prefix", "--tail", "15", server)
+
     # -- addresses
 
     @property
@@ -120,12 +123,9 @@ class ComposeTarget(Target):
         bucket, _, key = file.removeprefix("s3://").partition("/")
         user = "ML_FLOWS" if file.startswith(_FLOWS) else "DATA_ENGINEERING"
         try:
-            answer = self.s3(user).head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                return None
+            return s3.changed(self.s3(user), bucket, key)
+        except (BotoCoreError, ClientError) as error:
             raise StackError(f"cannot look at {file}: {error}") from error
-        return float(math.ceil(answer["LastModified"].timestamp()))
 
     @property
     def export_options(self) -> tuple[str, ...]:
@@ -206,13 +206,7 @@ class ComposeTarget(Target):
         """Put the data team's package into its bundle, and export the flows."""
         changed = bundle.publish(self._data_package, _DATA, self.s3("DATA_ENGINEERING"))
         self._report("data_engineering", f"{changed} files changed in {_DATA}")
-        export = Export(self)
-        export.start()
-        try:
-            exported = export.finish(EXPORT_SECONDS)
-        except BaseException:
-            export.stop()
-            raise
+        exported = export_all(self)
         self._report("flows", f"exported to {_FLOWS}: {', '.join(exported) or 'nothing new'}")
 
     @property
@@ -275,8 +269,7 @@ class ComposeTarget(Target):
         return flows_env.start_sync(self.state, self.root, base_environment(self.state))
 
     def _obituary(self, service: str, status: str) -> str:
-        log = self._compose("logs", "--no-log-prefix", "--tail", "15", service)
-        return f"{status.lower()}. The end of its log:\n{log}"
+        return f"{status.lower()}. The end of its log:\n{self.log_end(service)}"
 
     def _compose(self, *words: str, stdin: IO[bytes] | None = None) -> str:
         return self._docker("compose", "--progress", "plain", *words, stdin=stdin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from embedded import processes
 from embedded.environment import data_engineering_dags
 from embedded.stack import Stack
 from embedded.start import FLOWS_ENV
@@ -47,12 +48,20 @@ class EmbeddedTarget(Target):
         self.stack.down()
 
     def failures(self) -> list[tuple[str, str]]:
-        """Return (name, report with the end of its log) of each server that died."""
+        """Return (name, report with the end of its log) of each server that stays dead."""
         return self.stack.failures()
+
+    def restarted(self) -> dict[int, str]:
+        """Return the reports of servers that died, which the supervisor starts again."""
+        return {end["number"]: end["report"] for end in self.stack.ends()}
 
     def revive(self) -> None:
         """Start servers that died."""
         self.stack.up()
+
+    def log_end(self, server: str) -> str:
+        """Return the last lines of a server's log."""
+        return "\n".join(processes.log_end(self.state.log(server)))
 
     @property
     def airflow_url(self) -> str:

@@ -14,7 +14,7 @@ from embedded.errors import NotReadyError
 from embedded.ports import HOST
 from embedded.servers.airflow_parent import PARENT, AirflowParent
 from embedded.servers.base import Running, Server
-from embedded.servers.forkserver import API_SERVER
+from embedded.servers.forked import API_SERVER, SCHEDULER
 
 _SILENCE = timedelta(seconds=60)
 
@@ -101,7 +101,7 @@ def airflow_servers(parent: AirflowParent, *, logs: Path, port: int) -> list[Air
     return [
         server(API_SERVER, ["api-server"]),
         server(
-            "scheduler", ["scheduler", "--skip-serve-logs"],
+            SCHEDULER, ["scheduler", "--skip-serve-logs"],
             health="scheduler", job_type="SchedulerJob",
         ),
         server(

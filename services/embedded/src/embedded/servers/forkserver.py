@@ -14,24 +14,18 @@ is gone, so are this program and every child.
 
 from __future__ import annotations
 
-import asyncio
-import atexit
 import gc
 import importlib
 import json
 import os
 import selectors
 import signal
-import sys
-import traceback
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import psutil
-from setproctitle import setproctitle
 
 from embedded import processes
+from embedded.servers.forked import LOST, SCHEDULER, Job, become
 
 # What the servers share. The API belongs to it: the triggerer serves itself from a second one.
 PRELOAD = (
@@ -48,19 +42,7 @@ PRELOAD = (
     "airflow.sdk.definitions.decorators",
     "boto3",
 )
-DATABASE = "database"
-API_SERVER = "api-server"
 _STRAY_CHECK_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a child becomes once it may go."""
-
-    name: str
-    argv: list[str]
-    log: str
-    gate: int
 
 
 class Parent:
@@ -72,6 +54,7 @@ class Parent:
         self._buffer = b""
         self._names: dict[int, str] = {}
         self._gates: dict[str, int] = {}
+        self._lost: set[int] = set()
         self._wakeup = os.pipe()
         os.set_blocking(self._wakeup[0], False)
         os.set_blocking(self._wakeup[1], False)
@@ -90,6 +73,8 @@ class Parent:
                 if self._wakeup[0] in ready:
                     os.read(self._wakeup[0], 4096)
                 self._reap()
+                if self._lost and (job := self._write_off()) is not None:
+                    return job
                 if self._commands in ready:
                     lines = self._read()
                     if lines is None:
@@ -117,7 +102,13 @@ class Parent:
             finally:
                 os.close(gate)
             return None
-        name = command["fork"]
+        job, pid = self._fork(command["fork"], command["argv"], command["log"])
+        if job is None:
+            self._say(event="forked", name=command["fork"], pid=pid)
+        return job
+
+    def _fork(self, name: str, argv: list[str], log: str) -> tuple[Job | None, int]:
+        """Fork; return the job in the child, and the child's pid in the parent."""
         read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -125,12 +116,23 @@ class Parent:
                 os.close(descriptor)
             os.close(self._commands)
             os.close(self._events)
-            return Job(name, command["argv"], command["log"], read_end)
+            return Job(name, argv, log, read_end), pid
         os.close(read_end)
         self._gates[name] = write_end
         self._names[pid] = name
-        self._say(event="forked", name=name, pid=pid)
-        return None
+        return None, pid
+
+    def _write_off(self) -> Job | None:
+        """Have Airflow told which tasks' processes lost their worker: it would wait for a heartbeat
+        as long as for a server that is away. After the scheduler's death it takes them over."""
+        lost, self._lost = sorted(self._lost), set()
+        if SCHEDULER not in self._names.values() or LOST in self._names.values():
+            return None
+        job, _ = self._fork(LOST, [str(pid) for pid in lost], os.devnull)
+        if job is None:
+            os.write(self._gates[LOST], b"1")
+            os.close(self._gates.pop(LOST))
+        return job
 
     def _reap(self) -> None:
         while True:
@@ -141,7 +143,9 @@ class Parent:
             if pid == 0:
                 break
             name = self._names.pop(pid, None)
-            if name is not None:
+            if name is None:
+                self._lost.add(pid)
+            elif name != LOST:
                 self._end_strays()
                 code = os.waitstatus_to_exitcode(status)
                 self._say(event="exited", name=name, pid=pid, code=code)
@@ -154,101 +158,11 @@ class Parent:
         """
         for child in psutil.Process().children():
             if child.pid not in self._names:
+                self._lost.add(child.pid)
                 processes.send(processes.tree(child.pid), signal.SIGKILL)
 
     def _say(self, **event: Any) -> None:
         os.write(self._events, json.dumps(event).encode() + b"\n")
-
-
-def become(job: Job) -> NoReturn:
-    """Turn this fork into the server that the job names, and end with it.
-
-    Without Python's own way out, which frees every object one by one: three seconds, and a copy
-    of each page that was shared.
-    """
-    code = 1
-    try:
-        _run(job)
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - what Python itself would print at the end
-        traceback.print_exc()
-    finally:
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _run(job: Job) -> None:
-    os.setsid()
-    setproctitle(f"airflow {job.name}")
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    log = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
-    if job.name == API_SERVER:
-        warm_api_server()
-    allowed = os.read(job.gate, 1)
-    os.close(job.gate)
-    if not allowed:
-        return  # the parent died
-    if job.name == DATABASE:
-        prepare_database(job.argv)
-    else:
-        run_airflow(job.argv)
-
-
-def warm_api_server() -> None:
-    """Build the versions of the API that tasks use.
-
-    Airflow builds them at the first request: four seconds that no task need wait for.
-    """
-    import httpx
-
-    gc.disable()  # it finds nothing here, and looking takes a third of the time
-    from airflow.api_fastapi.main import app
-
-    async def ask() -> None:
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            (await client.get("/execution/health")).raise_for_status()
-
-    asyncio.run(ask())
-    gc.collect()
-    gc.freeze()
-    gc.enable()
-
-
-def run_airflow(argv: list[str]) -> None:
-    """Run `airflow ARGV` in this process."""
-    from airflow import __main__ as airflow
-
-    sys.argv = ["airflow", *argv]
-    airflow.main()  # type: ignore[no-untyped-call]
-
-
-def prepare_database(dead: list[str]) -> None:
-    """Make or migrate the tables, and write off the jobs of servers known to be `dead`.
-
-    Airflow waits for a heartbeat to grow old before another scheduler or triggerer takes over;
-    here the supervisor knows at once. `dead` are Airflow's job types, such as "SchedulerJob".
-    """
-    run_airflow(["db", "migrate"])
-    from airflow.jobs.job import Job as AirflowJob
-    from airflow.utils.session import create_session
-    from sqlalchemy import update
-
-    with create_session() as session:
-        session.execute(
-            update(AirflowJob)
-            .where(AirflowJob.job_type.in_(dead), AirflowJob.end_date.is_(None))
-            .values(state="failed", end_date=datetime.now(UTC))
-        )
 
 
 def main() -> None:

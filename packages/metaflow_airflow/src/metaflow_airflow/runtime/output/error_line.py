@@ -9,13 +9,21 @@ _ESCAPES = re.compile(r"\x1b\[[;?0-9]*[a-zA-Z]")
 _TRACEBACK = "Traceback (most recent call last):"
 _FAILED = re.compile(r"<flow \S+ step \S+> failed:")
 _MAX = 500
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '[^']+'")
+
+_WAYS = (
+    "The Python of the step lacks it. Export the flow with --environment=uv, which gives each step "
+    "what the flow's pyproject.toml and uv.lock declare, or install it into that Python "
+    "(`uv pip install`; for pods, in their image)."
+)
 
 
 def error_line(text: str) -> str | None:
     """What the step failed of: its last exception, else its last line; None if it said nothing."""
     lines = _ESCAPES.sub("", text).splitlines()
     found = _exception(lines) or _metaflow_error(lines)
-    return found or next((_cut(line) for line in reversed(lines) if line.strip()), None)
+    line = found or next((_cut(line) for line in reversed(lines) if line.strip()), None)
+    return f"{line}. {_WAYS}" if line and _MISSING.fullmatch(line) else line
 
 
 def _exception(lines: list[str]) -> str | None:

@@ -14,8 +14,11 @@ from urllib.parse import urlsplit
 
 from metaflow_airflow.pods.cluster import Cluster
 from metaflow_airflow.pods.hub import Hub
-from metaflow_airflow.pods.life import Limits, PodLife
+from metaflow_airflow.pods.life import PodLife
+from metaflow_airflow.pods.limits import Slots
 from metaflow_airflow.pods.names import PodIdentity
+from metaflow_airflow.pods.patience import Limits
+from metaflow_airflow.pods.room import NEEDS_ANNOTATION, needs
 
 IMAGE = "alpine:3.22"
 NAMESPACE = "metaflow-airflow-tests"
@@ -92,13 +95,13 @@ class Site:
     ) -> PodLife:  # fmt: skip
         """A step that is a shell script; `change` gets the manifest."""
         identity = identity or self.identity()
-        manifest = {
+        manifest: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {
                 "name": identity.name,
                 "labels": identity.labels,
-                "annotations": identity.annotations,
+                "annotations": dict(identity.annotations),
             },
             "spec": {
                 "restartPolicy": "Never",
@@ -116,6 +119,7 @@ class Site:
         }
         if change:
             change(manifest["spec"])
+        manifest["metadata"]["annotations"] |= {NEEDS_ANNOTATION: needs(manifest["spec"])}
 
         async def wanted() -> bool:
             return True
@@ -173,7 +177,7 @@ async def sites(kubeconfig: str, count: int = 1) -> AsyncIterator[list[Site]]:
             return pod["task_id"] in wanted
 
         hub = Hub(
-            Cluster(core, NAMESPACE, configuration.host), name, is_wanted,
+            Cluster(core, NAMESPACE, configuration.host), name, is_wanted, Slots(),
             sweep_seconds=0.5, unclaimed_seconds=3.0,
         )  # fmt: skip
         made.append(Site(hub, wire, name, api, wanted))

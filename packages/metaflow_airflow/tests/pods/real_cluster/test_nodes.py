@@ -6,7 +6,7 @@ import uuid
 from contextlib import asynccontextmanager
 
 import pytest
-from metaflow_airflow.pods.life import Limits
+from metaflow_airflow.pods.patience import Limits
 
 from .real import NAMESPACE, on_cluster, until
 
