@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from metaflow_airflow.compat.metaflow import own_flow_decorators, parsed_graph
 from metaflow_airflow.errors import BridgeError, NotSupportedError
 from metaflow_airflow.graph.flow_graph import Decorator, Graph, Kind, Step
 
@@ -27,7 +28,7 @@ def read_graph(flow: Any) -> Graph:
             chooses itself.
         BridgeError: for a decorator that does not say how many retries it wants.
     """
-    source = flow._graph
+    source = parsed_graph(flow)
     order = _topological(source)
     previous: dict[str, list[str]] = {name: [] for name in order}
     for name in order:
@@ -61,7 +62,7 @@ def read_graph(flow: Any) -> Graph:
         end=source.end_step,
         steps=steps,
         doc=(source.doc or "").strip(),
-        decorators=tuple(_flow_decorators(flow._flow_decorators)),
+        decorators=tuple(_flow_decorators(own_flow_decorators(flow))),
         module=type(flow).__module__,
     )
 
