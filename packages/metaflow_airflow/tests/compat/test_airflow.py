@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -215,3 +216,23 @@ def test_the_route_that_waits_for_a_run():
     assert "/dags/{dag_id}/dagRuns/{dag_run_id}/wait" in {
         getattr(each, "path", "") for each in dag_run_router.routes
     }
+
+
+def test_schedule_of_dag(tmp_path, monkeypatch):
+    from airflow.models.dag import DagModel
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import sessionmaker
+
+    engine = create_engine(f"sqlite:///{tmp_path}/airflow.db")
+    DagModel.__table__.create(engine)
+    monkeypatch.setattr("airflow.settings.NonScopedSession", sessionmaker(engine))
+    due = datetime(2026, 11, 27, 6, tzinfo=UTC)
+    with sessionmaker(engine)() as session:
+        kept = {"bundle_name": "flows", "is_paused": True, "next_dagrun_create_after": due}
+        session.add(DagModel(dag_id="Flow", is_stale=False, **kept))
+        session.add(DagModel(dag_id="Gone", is_stale=True, **kept))
+        session.commit()
+
+    assert compat.schedule_of_dag("Flow") == (True, due)
+    assert compat.schedule_of_dag("Gone") is None
+    assert compat.schedule_of_dag("Other") is None

@@ -45,6 +45,12 @@ from metaflow_airflow.plan.assemble import MAX_ITERATIONS
     help="Whether a new DAG starts out paused.",
 )
 @click.option(
+    "--catchup",
+    is_flag=True,
+    help="Run later what a schedule missed while the DAG was paused; by default the next time "
+    "counts.",
+)
+@click.option(
     "--namespace",
     "user_namespace",
     default=None,
@@ -109,6 +115,7 @@ def create(
     given_token: str | None,
     tags: tuple[str, ...],
     paused: bool,
+    catchup: bool,
     user_namespace: str | None,
     max_workers: int,
     max_iterations: int,
@@ -135,6 +142,7 @@ def create(
         connection=connection,
         pods_on=pods_on,
         paused=paused,
+        catchup=catchup,
     )
     with spoken():
         exported = deploy(

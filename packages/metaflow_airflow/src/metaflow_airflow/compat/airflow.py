@@ -10,7 +10,8 @@ Airflow parses DAG files often: nothing is imported at the top that airflow.sdk 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from airflow.sdk.exceptions import (
@@ -51,6 +52,7 @@ __all__ = [
     "pull_in_trigger",
     "pull_one",
     "push_in_trigger",
+    "schedule_of_dag",
     "skipped_event",
     "start_in_triggerer",
     "states_of_task",
@@ -185,6 +187,35 @@ def skipped_event() -> Any:
     from airflow.triggers.base import TaskSkippedEvent
 
     return TaskSkippedEvent()
+
+
+# Schedules
+
+
+class Waiting(NamedTuple):
+    """What Airflow waits for in a DAG: whether it is paused, and the next run that it has noted."""
+
+    paused: bool
+    next_run: datetime | None
+
+
+def schedule_of_dag(dag_id: str) -> Waiting | None:
+    """What Airflow's database says of a DAG; None where it has none of that name, or had one.
+
+    A timetable is told neither its DAG's name nor whether that is paused, and it is asked in the
+    scheduler and the DAG processor only, which have the database. A session of its own: the one
+    of the thread is the caller's, and closing it would end the caller's transaction.
+    """
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    asked = select(DagModel.is_paused, DagModel.next_dagrun_create_after).where(
+        DagModel.dag_id == dag_id, DagModel.is_stale.is_(False)
+    )
+    with create_session(scoped=False) as session:
+        found = session.execute(asked).one_or_none()
+    return None if found is None else Waiting(bool(found[0]), found[1])
 
 
 # The provider for Kubernetes

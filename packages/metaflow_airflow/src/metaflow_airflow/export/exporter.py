@@ -78,6 +78,7 @@ class Export:
     pods_on: str = "triggerer"
     connection: str | None = None
     paused: bool | None = None
+    catchup: bool = False
     max_iterations: int = MAX_ITERATIONS
 
     @property
@@ -170,6 +171,7 @@ class Export:
             pythons=pythons,
             pod_secrets=read_flow.read_pod_secrets(),
             paused=self.paused,
+            catchup=self.catchup,
             max_workers=self.max_workers,
             pool=self.pool,
             pods_on=self.pods_on,

@@ -42,6 +42,7 @@ def assemble(
     pods_on: str = "triggerer",
     timeout: int | None = None,
     kubernetes_conn_id: str | None = None,
+    catchup: bool = False,
     max_iterations: int = MAX_ITERATIONS,
 ) -> Plan:
     """Plan the whole DAG of a flow, or refuse it.
@@ -55,6 +56,7 @@ def assemble(
         pod_secrets: names of Kubernetes secrets that the site gives to every pod.
         project, metaflow, paused, max_workers, pool, pods_on, timeout,
             kubernetes_conn_id: see Plan.
+        catchup: see Schedule.
         max_iterations: of a switch that may choose itself.
 
     Raises:
@@ -75,7 +77,7 @@ def assemble(
         if step.kind is Kind.FOREACH
         and (step.depth or (pods[step.name] and pods_on == "triggerer"))
     )
-    schedule = refusals.of(partial(_schedule, graph), None)
+    schedule = refusals.of(partial(_schedule, graph, catchup=catchup), None)
     sensors: tuple[Sensor, ...] = refusals.of(partial(read_sensors, graph), ())
     hooks = refusals.of(partial(read_hooks, graph), None)
     refusals.add(refuse_graph(graph))
@@ -173,9 +175,9 @@ def _skippable(graph: Graph) -> set[str]:
     return found
 
 
-def _schedule(graph: Graph) -> Schedule | None:
+def _schedule(graph: Graph, *, catchup: bool) -> Schedule | None:
     decorator = graph.decorator("schedule")
-    return read_schedule(decorator.attributes) if decorator else None
+    return read_schedule(decorator.attributes, catchup=catchup) if decorator else None
 
 
 def _ends(graph: Graph, hooks: ExitHooks | None, pods: Mapping[str, Pod | None]) -> Iterator[Block]:

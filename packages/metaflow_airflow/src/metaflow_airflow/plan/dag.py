@@ -112,10 +112,15 @@ class Sensor:
 
 @dataclass(frozen=True)
 class Schedule:
-    """When the DAG starts by itself: a five-field cron expression in a time zone."""
+    """When the DAG starts by itself: a five-field cron expression in a time zone.
+
+    Args:
+        catchup: whether ticks are run later that pass while the DAG is paused.
+    """
 
     cron: str
     timezone: str = "UTC"
+    catchup: bool = False
 
 
 @dataclass(frozen=True)

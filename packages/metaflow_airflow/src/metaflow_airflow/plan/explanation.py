@@ -12,7 +12,9 @@ def explain(plan: Plan) -> str:
     """What the DAG will do, a line a task; indented lines run once for each item."""
     lines = [f"{plan.dag_id}: flow {plan.flow} as an Airflow DAG"]
     if plan.schedule:
-        lines.append(f"  starts by itself at '{plan.schedule.cron}' {plan.schedule.timezone}")
+        since = ", and later for each time that it missed" if plan.schedule.catchup else ""
+        at = f"'{plan.schedule.cron}' {plan.schedule.timezone}"
+        lines.append(f"  starts by itself at {at}{since}")
     else:
         lines.append("  starts when it is triggered")
     for parameter in plan.parameters:

@@ -11,7 +11,7 @@ from metaflow_airflow.plan.cron import five_fields
 from metaflow_airflow.plan.dag import Schedule
 
 
-def read_schedule(attributes: Mapping[str, Any]) -> Schedule | None:
+def read_schedule(attributes: Mapping[str, Any], *, catchup: bool = False) -> Schedule | None:
     """Translate the attributes of @schedule.
 
     Raises:
@@ -26,8 +26,8 @@ def read_schedule(attributes: Mapping[str, Any]) -> Schedule | None:
             "Europe/Berlin."
         ) from error
     if attributes.get("cron"):
-        return Schedule(five_fields(str(attributes["cron"])), timezone)
+        return Schedule(five_fields(str(attributes["cron"])), timezone, catchup)
     for name, cron in (("weekly", "0 0 * * 0"), ("hourly", "0 * * * *"), ("daily", "0 0 * * *")):
         if attributes.get(name):
-            return Schedule(cron, timezone)
+            return Schedule(cron, timezone, catchup)
     return None

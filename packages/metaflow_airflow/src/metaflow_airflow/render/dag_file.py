@@ -60,16 +60,18 @@ def render(plan: Plan) -> str:
 
 
 def _imports(plan: Plan) -> list[str]:
-    sdk = ["DAG"]  # the order in which ruff sorts them
-    if plan.schedule:
-        sdk.append("CronTriggerTimetable")
     modules = {_SENSORS[sensor.operator]: sensor.operator for sensor in plan.sensors}
     deltas = any(isinstance(v, timedelta) for s in plan.sensors for v in s.arguments.values())
     return [
         *(["from datetime import timedelta", ""] if plan.timeout or deltas else []),
         *(f"from {module} import {name}" for module, name in sorted(modules.items())),
-        f"from airflow.sdk import {', '.join(sdk)}",
+        "from airflow.sdk import DAG",
         f"from metaflow_airflow.operators import {', '.join(_names(plan))}",
+        *(
+            ["from metaflow_airflow.operators.schedule import NextTickTimetable"]
+            if plan.schedule
+            else []
+        ),
     ]
 
 
@@ -141,14 +143,21 @@ def _dag(plan: Plan) -> str:
     schedule: object = Source("None")
     if plan.schedule:
         schedule = Source(
-            call("CronTriggerTimetable", plan.schedule.cron, timezone=plan.schedule.timezone)
+            call(
+                "NextTickTimetable",
+                plan.schedule.cron,
+                timezone=plan.schedule.timezone,
+                dag_id=plan.dag_id,
+                _indent=4,
+                _tail=len("schedule=,"),
+            )
         )
     timeout = Source(f"timedelta(seconds={plan.timeout})") if plan.timeout else None
     return call(
         "DAG",
         plan.dag_id,
         schedule=schedule,
-        catchup=False,
+        catchup=bool(plan.schedule and plan.schedule.catchup),
         is_paused_upon_creation=plan.paused,
         max_active_tasks=plan.max_workers,
         dagrun_timeout=timeout,

@@ -1,0 +1,14 @@
+"""What Airflow must know of the bridge before it reads a DAG (entry point `airflow.plugins`)."""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+from metaflow_airflow.operators.schedule import NextTickTimetable
+
+
+class MetaflowAirflowPlugin(AirflowPlugin):
+    """Airflow's scheduler makes no timetable that no plugin has named."""
+
+    name = "metaflow_airflow"
+    timetables = [NextTickTimetable]  # noqa: RUF012 - so Airflow declares it
