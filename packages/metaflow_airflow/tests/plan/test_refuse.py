@@ -75,7 +75,7 @@ def test_all_reasons_are_said_at_once(write_flow):
     assert [next(word for word in WORDS if word in reason) for reason in reasons] == list(WORDS)
 
 
-WORDS = ("kubernetes:secrets=NAME", "61 for the minute", "--connection", "--metadata=service")
+WORDS = ("61 for the minute", "kubernetes:secrets=NAME", "--connection", "--metadata=service")
 
 
 @pytest.mark.parametrize(("step", "length", "longest"), [("work", 251, 250), ("inner", 245, 244)])

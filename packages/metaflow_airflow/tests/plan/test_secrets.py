@@ -1,7 +1,6 @@
 from dataclasses import replace
 
 import pytest
-from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph import Decorator, Kind, Step
 from metaflow_airflow.plan.record import Parameter
 from metaflow_airflow.plan.secrets import looks_secret, plain_variables, refuse_secrets
@@ -70,6 +69,9 @@ def test_no_secrets(name, value):
     assert not looks_secret(name, value)
 
 
+DEPLOYMENT = Deployment("flow.py")
+
+
 def step(*, attached):
     decorator = Decorator(
         "environment", {"vars": {"MODE": "fast", "DB_PASSWORD": "hunter2"}}, attached=attached
@@ -81,21 +83,28 @@ def test_a_secret_of_the_flows_own_stays_out_of_the_file():
     assert plain_variables(step(attached=False)) == {"MODE": "fast"}
 
 
-def test_a_secret_of_the_command_line_is_refused_with_the_way_out():
-    with pytest.raises(BridgeError, match=r"DB_PASSWORD on step \*train\*.*Use @secrets") as error:
-        plain_variables(step(attached=True))
-    assert "hunter2" not in str(error.value)
+def test_a_secret_of_the_command_line_is_refused_once_with_the_way_out():
+    steps = [step(attached=True), replace(step(attached=True), name="score")]
+
+    [error] = refuse_secrets(DEPLOYMENT, (), steps)
+
+    assert "DB_PASSWORD on step *train* and 1 more, which looks like a secret" in str(error)
+    assert "Use @secrets" in str(error)
+    assert "hunter2" not in str(error)
 
 
 def test_a_pod_is_told_what_reaches_it():
     pod = step(attached=True)
     pod = replace(pod, decorators=(*pod.decorators, Decorator("kubernetes")))
-    with pytest.raises(BridgeError, match=r"kubernetes:secrets=.*METAFLOW_KUBERNETES_SECRETS"):
-        plain_variables(pod)
+
+    [error] = refuse_secrets(DEPLOYMENT, (), [pod])
+
+    assert "--with kubernetes:secrets=NAME" in str(error)
+    assert "METAFLOW_KUBERNETES_SECRETS" in str(error)
 
 
 def test_defaults_settings_and_other_decorators_are_looked_at():
-    deployment = Deployment("flow.py", environment={"METAFLOW_SERVICE_URL": "http://a:b@host"})
+    deployment = replace(DEPLOYMENT, environment={"METAFLOW_SERVICE_URL": "http://a:b@host"})
     parameters = [
         Parameter("api_key", "string", "sk-1"),
         Parameter("db_password", "string", required=True),

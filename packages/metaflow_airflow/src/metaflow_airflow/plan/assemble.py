@@ -68,9 +68,6 @@ def assemble(
         step.name: refusals.of(partial(pod_of, step, pod_secrets), None)
         for step in graph.steps.values()
     }
-    variables: dict[str, dict[str, str]] = {
-        step.name: refusals.of(partial(plain_variables, step), {}) for step in graph.steps.values()
-    }
     collected = tuple(
         step.name
         for step in graph.steps.values()
@@ -94,7 +91,6 @@ def assemble(
             may_skip=step.name in skippable,
             loop=max_iterations if step.loops else None,
             attached=(attached or {}).get(step.name, ()),
-            environment=variables[step.name],
             pod=pods[step.name],
             python=(pythons or {}).get(step.name),
         )
@@ -128,7 +124,6 @@ def _plan_step(
     may_skip: bool,
     loop: int | None,
     attached: Sequence[str],
-    environment: Mapping[str, str],
     pod: Pod | None,
     python: Python | None,
 ) -> PlannedStep:
@@ -151,7 +146,7 @@ def _plan_step(
         # A pod has a deadline of its own: Airflow's would leave it running.
         execution_timeout=seconds * (loop or 1) + _TIMEOUT_GRACE if seconds and not pod else None,
         decorators=tuple(spec for spec in attached if spec not in deployment.decorators),
-        environment=environment,
+        environment=plain_variables(step),
         doc=step.doc,
         pod=pod,
         python=None if python == deployment.python else python,

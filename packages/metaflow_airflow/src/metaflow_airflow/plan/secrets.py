@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph import Decorator, Step
@@ -83,43 +83,52 @@ def plain_variables(step: Step) -> dict[str, str]:
     """What @environment sets for a step, as far as a DAG file may show it.
 
     A secret in the flow's own @environment stays out of the file: the step sets it itself.
-
-    Raises:
-        BridgeError: for a secret given by `--with environment:vars=`, which nothing else carries.
     """
     variables: dict[str, str] = {}
     for decorator in step.decorators:
         if decorator.name == "environment":
-            variables |= _plain(step, decorator)
+            texts = _texts(decorator)
+            variables |= {k: v for k, v in texts.items() if not looks_secret(k, v)}
     return variables
 
 
-def _plain(step: Step, decorator: Decorator) -> Mapping[str, str]:
-    texts = {str(key): str(value) for key, value in decorator.attributes["vars"].items()}
-    secret = [name for name, value in texts.items() if looks_secret(name, value)]
-    if secret and decorator.attached:
-        raise BridgeError(
-            f"--with environment:vars= sets {', '.join(secret)} on step *{step.name}*, which looks "
-            f"like a secret: it would stand in the DAG file for everybody to read. {_way_out(step)}"
-        )
-    return {name: value for name, value in texts.items() if name not in secret}
+def _texts(environment: Decorator) -> dict[str, str]:
+    return {str(key): str(value) for key, value in environment.attributes["vars"].items()}
 
 
-def _way_out(step: Step) -> str:
-    if step.decorator("kubernetes"):
-        return (
-            "The step runs in a pod: put it into a Kubernetes secret and name that by "
-            "--with kubernetes:secrets=NAME, @kubernetes(secrets=[...]) or "
-            "METAFLOW_KUBERNETES_SECRETS (docs/pods.md); or use @secrets."
+def _attached_variables(steps: Sequence[Step]) -> Iterator[BridgeError]:
+    """The secrets of `--with environment:vars=`, which nothing but the DAG file carries."""
+    found: dict[tuple[str, ...], list[Step]] = {}
+    for step in steps:
+        for decorator in step.decorators:
+            if decorator.name == "environment" and decorator.attached:
+                texts = _texts(decorator)
+                if names := tuple(name for name, text in texts.items() if looks_secret(name, text)):
+                    found.setdefault(names, []).append(step)
+    for names, those in found.items():
+        in_pod = next((step for step in those if step.decorator("kubernetes")), None)
+        more = f" and {len(those) - 1} more" if len(those) > 1 else ""
+        yield BridgeError(
+            f"--with environment:vars= sets {', '.join(names)} on step *{those[0].name}*{more}, "
+            "which looks like a secret: it would stand in the DAG file for everybody to read. "
+            + (_FOR_A_POD.format(in_pod.name) if in_pod else _FOR_A_PROCESS)
         )
-    return "Use @secrets, an Airflow connection, or the environment of Airflow's workers."
+
+
+_FOR_A_PROCESS = "Use @secrets, an Airflow connection, or the environment of Airflow's workers."
+_FOR_A_POD = (
+    "Step *{}* runs in a pod: put it into a Kubernetes secret and name that by "
+    "--with kubernetes:secrets=NAME, @kubernetes(secrets=[...]) or METAFLOW_KUBERNETES_SECRETS "
+    "(docs/pods.md); or use @secrets."
+)
 
 
 def refuse_secrets(
     deployment: Deployment, parameters: Sequence[Parameter], steps: Sequence[Step]
 ) -> list[BridgeError]:
-    """The credentials among what would stand in the DAG file besides variables."""
-    found = [
+    """The credentials among what would stand in the DAG file."""
+    found = list(_attached_variables(steps))
+    found += [
         BridgeError(
             f"The default of parameter *{parameter.name}* looks like a secret: it would stand in "
             "the DAG file and in Airflow's trigger form for everybody to read. Read it in the "
