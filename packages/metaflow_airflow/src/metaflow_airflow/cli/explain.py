@@ -26,7 +26,7 @@ def explain(obj: Any, as_json: bool) -> None:
         plan = Export(obj).plan()
     text = explained(plan)
     if as_json:
-        parts = asdict(plan)
+        parts = asdict(plan) | {"tasks": list(plan.task_ids())}
         del parts["deployment"]  # there is none yet
         text = json.dumps(parts, default=str)
     obj.echo_always(text, err=False, no_bold=True)
