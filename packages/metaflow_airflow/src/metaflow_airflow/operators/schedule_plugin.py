@@ -7,8 +7,8 @@ from airflow.plugins_manager import AirflowPlugin
 from metaflow_airflow.operators.schedule import NextTickTimetable
 
 
-class MetaflowAirflowPlugin(AirflowPlugin):
+class MetaflowSchedules(AirflowPlugin):
     """Airflow's scheduler makes no timetable that no plugin has named."""
 
-    name = "metaflow_airflow"
+    name = "metaflow_schedules"
     timetables = [NextTickTimetable]  # noqa: RUF012 - so Airflow declares it
