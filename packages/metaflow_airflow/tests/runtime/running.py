@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 from metaflow_airflow.runtime.worker.step_process import StepProcess
-from metaflow_airflow.wire.launcher import TOKEN_VARIABLE
+from metaflow_airflow.wire.handshake import TOKEN_VARIABLE
 from metaflow_airflow.wire.task import StepResult
 
 from .support import LauncherRun, Platform

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from metaflow_airflow.runtime.failures import LaunchError
-from metaflow_airflow.runtime.launch.surroundings import (
+from metaflow_airflow.runtime.surroundings import (
     lost_certificates,
     reach_loopback,
     step_umask,

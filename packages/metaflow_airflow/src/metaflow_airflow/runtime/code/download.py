@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from ..failures import LaunchError, UnavailableError
+from ..surroundings import lost_certificates
 
 _CHUNK = 1 << 20
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
@@ -71,6 +72,8 @@ def _s3(url: str, target: Path) -> None:
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role."
         ) from error
     except (exceptions.HTTPClientError, exceptions.ConnectionError, OSError) as error:
+        if not (place or "").startswith("http:") and (lost := lost_certificates(os.environ)):
+            raise LaunchError(f"{server} cannot be asked for {url}: {lost}") from error
         raise UnavailableError(f"{server} cannot be reached for {url}: {error}.") from error
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...wire.exit_codes import MISCONFIGURED
-from ...wire.launcher import GRACE
+from ...wire.handshake import GRACE
 from ...wire.payload import unpack
 from ...wire.task import StepTask, TaskFormatError
 from .child_program import ChildProgram

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from ...wire.launcher import TOKEN_VARIABLE
+from ...wire.handshake import TOKEN_VARIABLE
 
 _ROUNDS = 20
 

@@ -9,11 +9,12 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ...wire.launcher import TOKEN_VARIABLE, UPLOAD_GRACE
+from ...wire.handshake import TOKEN_VARIABLE, UPLOAD_GRACE
 from ...wire.task import RESULT_BYTES, StepResult, StepTask
 from ..failures import LaunchError, Stop
 from ..output.log_uploader import LogUploader
 from ..output.sink import Sink
+from ..surroundings import lost_certificates, reach_loopback, step_umask
 from .child_program import ChildProgram
 from .children import Children
 from .end_processes import end_strays
@@ -26,7 +27,6 @@ from .memory import MemoryRecord
 from .prepare import claim, prepare
 from .signals import Lifeline, Signals
 from .step_folder import StepFolder, remove_abandoned
-from .surroundings import lost_certificates, reach_loopback, step_umask
 from .task_lock import TaskLock
 from .watch_child import ChildWatch
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
-from ...wire.launcher import GRACE, TOKEN_VARIABLE, UPLOAD_GRACE
+from ...wire.handshake import GRACE, TOKEN_VARIABLE, UPLOAD_GRACE
 from ...wire.task import StepResult, StepTask, TaskFormatError, signal_name
 from ..launch.memory import Memory, read_memory
 from ..output.error_line import error_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..failures import LaunchError
+from .failures import LaunchError
 
 UMASK_VARIABLE = "METAFLOW_AIRFLOW_UMASK"
 """Octal; of steps, where the servers that start them have a stricter one than who started those."""
