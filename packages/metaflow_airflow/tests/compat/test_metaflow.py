@@ -213,7 +213,7 @@ def test_own_flow_decorators():
     assert list(upstream.own_flow_decorators(F(use_cli=False))) == ["project"]
 
 
-def test_config_names():
+def test_config_values():
     """Put there by the options of the command line, as here."""
     from metaflow import FlowSpec, step
     from metaflow.flowspec import FlowStateItems
@@ -228,7 +228,7 @@ def test_config_names():
         config_options
     )
     F._flow_state.self_data[FlowStateItems.CONFIGS]["settings"] = ({"a": 1}, False)
-    assert upstream.config_names(F(use_cli=False)) == ["settings"]
+    assert upstream.config_values(F(use_cli=False)) == {"settings": {"a": 1}}
 
 
 def test_parameters():
@@ -242,3 +242,22 @@ def test_parameters():
             pass
 
     assert [name for name, _ in upstream.parameters(F)] == ["x"]
+
+
+def test_file_encoding():
+    from metaflow import IncludeFile
+
+    for words, encoding in (({"encoding": "latin-1"}, "latin-1"), ({"is_text": False}, None)):
+        parameter = IncludeFile("x", **words)
+        parameter.init()
+        assert upstream.file_encoding(parameter.kwargs["type"]) == encoding
+
+
+def test_project_flow_name():
+    from metaflow import current
+
+    current._update_env({"project_flow_name": "p.user.a@b.F"})
+    with upstream.project_flow_name("p.user.a-b.F"):
+        assert current.project_flow_name == "p.user.a-b.F"
+    assert current.project_flow_name == "p.user.a@b.F"
+    current._update_env({"project_flow_name": None})

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
@@ -208,8 +209,33 @@ def parameters(flow: Any) -> list[tuple[str, Any]]:
     return list(flow._get_parameters())
 
 
-def config_names(flow: Any) -> list[str]:
-    """Names of a flow's Configs, as they are in its state."""
+def config_values(flow: Any) -> dict[str, Any]:
+    """A flow's Configs, name -> value; its state has with each whether it is plain text."""
     from metaflow.flowspec import FlowStateItems
 
-    return list(flow._flow_state[FlowStateItems.CONFIGS])
+    state = flow._flow_state[FlowStateItems.CONFIGS]
+    return {name: said[0] if isinstance(said, tuple) else said for name, said in state.items()}
+
+
+def file_encoding(kind: Any) -> str | None:
+    """How the text of an IncludeFile is encoded, by its type; None for bytes.
+
+    `_is_text` and `_encoding` of its FilePathClass are said nowhere else.
+    """
+    return str(kind._encoding) if kind._is_text else None
+
+
+@contextmanager
+def project_flow_name(name: str) -> Iterator[None]:
+    """Let Metaflow take another name for that of the flow in its @project.
+
+    `_update_env` is what @project itself sets it by.
+    """
+    from metaflow import current
+
+    given = current.project_flow_name
+    current._update_env({"project_flow_name": name})
+    try:
+        yield
+    finally:
+        current._update_env({"project_flow_name": given})

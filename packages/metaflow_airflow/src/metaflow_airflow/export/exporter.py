@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_airflow.airflow_api.client import AirflowClient, setting
+from metaflow_airflow.compat.metaflow import config_values
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export import naming, read_flow
 from metaflow_airflow.export import s3_place as s3
+from metaflow_airflow.export.check_configs import check_configs
 from metaflow_airflow.export.check_hooks import check_hooks
 from metaflow_airflow.export.code_package import CodePackage, make_package, script_path
 from metaflow_airflow.export.places import DagFile, Place, place_of
@@ -115,6 +117,7 @@ class Export:
                 f"Datastore *{datastore}* is not seen by Airflow's workers. Export with "
                 f"--datastore={'|'.join(_SHARED_DATASTORES)} (and its METAFLOW_DATASTORE_SYSROOT)."
             )
+        check_configs(config_values(self.obj.flow))
         plan = self.plan()
         for block in plan.blocks:
             if isinstance(block, HooksTask):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 from metaflow.exception import MetaflowException
 
+from metaflow_airflow.compat import metaflow as upstream
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.plan.record import Project
 
@@ -41,11 +41,8 @@ def resolve_name(name: str | None) -> Name:
     if not project_flow_name:
         return Name(*resolve_dag_name(name))
     # What Metaflow calls the flow, in steps too, stays; its own function refuses such a name.
-    current._update_env({"project_flow_name": VALID_NAME.sub("-", project_flow_name)})
-    try:
+    with upstream.project_flow_name(VALID_NAME.sub("-", project_flow_name)):
         return Name(*resolve_dag_name(name))
-    finally:
-        current._update_env({"project_flow_name": project_flow_name})
 
 
 def read_project() -> Project | None:
@@ -111,5 +108,4 @@ def _store_token(dag_id: str, token: str, datastore: Any) -> None:
     from metaflow.util import get_username
 
     record = json.dumps({"owner": get_username(), "production_token": token})
-    entry = (Airflow.get_token_path(dag_id), BytesIO(record.encode()))
-    datastore._storage_impl.save_bytes([entry], overwrite=True)
+    upstream.save_text(datastore, Airflow.get_token_path(dag_id), record)

@@ -6,6 +6,7 @@ import sys
 from itertools import chain
 from typing import Any
 
+from metaflow_airflow.compat.metaflow import config_values
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.plan.step import Python
 
@@ -31,7 +32,6 @@ _SETTINGS = (
 def read_options(obj: Any) -> tuple[str, ...]:
     """The flow's top-level options as every step gets them."""
     from metaflow.decorators import flow_decorators
-    from metaflow.flowspec import FlowStateItems
     from metaflow.user_configs.config_options import ConfigInput
     from metaflow.util import dict_to_cli_options
 
@@ -45,7 +45,7 @@ def read_options(obj: Any) -> tuple[str, ...]:
         if not part.TYPE.startswith("null"):
             given.append(f"--{name}={part.TYPE}")
     # The values themselves, as they are now, travel in the code package.
-    for name in obj.flow._flow_state[FlowStateItems.CONFIGS]:
+    for name in config_values(obj.flow):
         given += ["--config-value", name, ConfigInput.make_key_name(name)]
     return (*given, *(str(option) for option in dict_to_cli_options(options)))
 

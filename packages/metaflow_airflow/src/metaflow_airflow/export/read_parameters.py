@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from metaflow_airflow.airflow_api.sayable import unsayable
+from metaflow_airflow.compat.metaflow import file_encoding
+from metaflow_airflow.compat.metaflow import parameters as declared
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.plan.record import Kind, Parameter
 
@@ -20,7 +23,7 @@ def read_parameters(flow: Any, *, scheduled: bool) -> Iterator[Parameter]:
             flow; a default that is not of the parameter's type.
     """
     seen: dict[str, str] = {}
-    for _, parameter in flow._get_parameters():
+    for _, parameter in declared(flow):
         if parameter.IS_CONFIG_PARAMETER:
             continue
         name = parameter.name
@@ -48,6 +51,8 @@ def _read(name: str, options: dict[str, Any]) -> Parameter:
         kind, default = "string", None
     elif kind != "file":
         default = _said(_converted(name, options["type"], default))
+        if kind == "string" and not isinstance(default, str):
+            default = None  # click leaves a number that is the default of a text what it is
     return Parameter(
         name,
         kind,
@@ -64,7 +69,7 @@ def _kind(kind: Any) -> tuple[Kind | None, str | None]:
     from metaflow.parameters import JSONType
 
     if isinstance(kind, FilePathClass):
-        return "file", str(kind._encoding) if kind._is_text else None
+        return "file", file_encoding(kind)
     return "json" if kind is JSONType else _KINDS.get(kind), None
 
 
@@ -84,5 +89,10 @@ def _converted(name: str, kind: Any, default: Any) -> Any:
 
 
 def _said(default: Any) -> Any:
-    """The default as JSON; None where JSON or Airflow cannot say it: the step takes the flow's."""
-    return None if unsayable(default) else default
+    """The default as JSON; None where JSON would make another of it, or Airflow cannot say it.
+
+    The step takes the flow's own then: a tuple stays one.
+    """
+    if unsayable(default) or json.loads(json.dumps(default)) != default:
+        return None
+    return default

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from metaflow_airflow.compat.metaflow import parameters
 from metaflow_airflow.errors import BridgeError
 
 
@@ -19,7 +20,7 @@ def read_options(flow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     from metaflow.parameters import DelayedEvaluationParameter
 
     given = {}
-    for _, parameter in flow._get_parameters():
+    for _, parameter in parameters(flow):
         value = values.get(parameter.name.replace("-", "_").lower())
         if parameter.IS_CONFIG_PARAMETER or value is None:
             continue
