@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,9 @@ def test_a_shell_script_for_environments_of_their_own(tmp_path: Path) -> None:
         ),
         executable="echo $MF_ARCH/id/bin/python -s",
     )
-    script = command_lines.shell_script(task, [["init", "--x=a 'b' $HOME"], ["step", "join"]])
+    script = command_lines.shell_script(
+        task, [["show.py", "init", "--x=a 'b' $HOME"], ["show.py", "step", "join"]]
+    )
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
     )
@@ -111,6 +114,21 @@ def test_a_shell_script_for_environments_of_their_own(tmp_path: Path) -> None:
         "linux-64/id/bin/python -s show.py init --x=a 'b' $HOME",
         "linux-64/id/bin/python -s show.py step join",
     ]
+
+
+def test_arguments_of_a_megabyte_are_handed_over_in_a_file(tmp_path: Path) -> None:
+    """One argument of a program may have 128 KiB."""
+    (tmp_path / "show.py").write_text(
+        "import sys\nprint(__name__, __file__, len(sys.argv[2]), sys.argv[1], sys.path[0])\n"
+    )
+    task = dataclasses.replace(JOIN, script="show.py", executable=sys.executable)
+    words = command_lines.python_words(task, ["init", "ä" * 1_000_000], tmp_path / "long")
+    script = command_lines.shell_script(task, [words])
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout == "__main__ show.py 1000000 init \n"
+    assert command_lines.python_words(task, ["init"], tmp_path / "x") == ["show.py", "init"]
 
 
 def test_a_failed_bootstrap_runs_no_step() -> None:

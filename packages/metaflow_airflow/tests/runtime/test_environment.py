@@ -107,6 +107,15 @@ def test_local_metadata_without_a_shared_folder_is_refused(platform: Platform) -
     assert "METAFLOW_DATASTORE_SYSROOT_LOCAL" in (result.error or "")
 
 
+def test_a_parameter_of_a_megabyte_arrives_by_shell_too(platform: Platform) -> None:
+    text = "zone-ä " * 150_000
+    run = LauncherRun(platform, "ParametersFlow", "parameters.py", {"text": text, "needed": "x"})
+    task = dataclasses.replace(run.task("start"), bootstrap=("true",), executable=sys.executable)
+    result = run.process(task).run()
+    assert result.ok, run.text()
+    assert platform.artifacts(run.spec("start"))["text"] == text
+
+
 def test_an_environment_of_its_own_runs_by_shell(platform: Platform) -> None:
     """As @conda and @pypi have it: bootstrap, then init and step with another executable."""
     run = LauncherRun(platform, "TroubleFlow", "trouble.py")

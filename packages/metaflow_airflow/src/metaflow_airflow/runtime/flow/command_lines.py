@@ -1,13 +1,20 @@
-"""The flow's command lines for one attempt. Pure."""
+"""The flow's command lines for one attempt. Pure, but for one too long to be one."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ...wire.task import Init, StepTask
+
+_LONG = 64 * 1024  # bytes; Linux takes 128 KiB for a script after bash's -c
+_FROM_FILE = (
+    "import json, runpy, sys; sys.argv = json.load(open(sys.argv[1], encoding='utf-8')); "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
 
 
 def top_arguments(task: StepTask) -> list[str]:
@@ -71,11 +78,24 @@ def step_arguments(task: StepTask, inputs_file: str | None = None) -> list[str]:
     return [*top_arguments(task), "step", *arguments]
 
 
+def python_words(task: StepTask, arguments: Sequence[str], long: Path) -> list[str]:
+    """What stands after Python's name to run the flow's script with these arguments.
+
+    Args:
+        long: file to write them to where they are more than one program can be started with.
+    """
+    words = [task.script, *arguments]
+    if sum(len(word.encode()) for word in words) < _LONG:
+        return words
+    long.write_text(json.dumps(words), encoding="utf-8")
+    return ["-c", _FROM_FILE, str(long)]
+
+
 def shell_script(task: StepTask, commands: Sequence[Sequence[str]]) -> str:
     """The commands as a bash script, in the environment that the flow's --environment makes.
 
     Args:
-        commands: arguments of the flow's script, one list for each run of it.
+        commands: what stands after Python's name, one list for each run of it.
     """
     lines = [
         # What upstream's bootstrap commands call; here the launcher keeps the logs.
@@ -85,10 +105,7 @@ def shell_script(task: StepTask, commands: Sequence[Sequence[str]]) -> str:
             [
                 *task.bootstrap,
                 # The executable is a piece of shell: it may hold variables and options.
-                *(
-                    f"{task.executable} {shlex.join([task.script, *arguments])}"
-                    for arguments in commands
-                ),
+                *(f"{task.executable} {shlex.join(words)}" for words in commands),
             ]
         ),
     ]

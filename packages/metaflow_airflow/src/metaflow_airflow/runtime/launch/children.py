@@ -102,7 +102,8 @@ class Children:
             return ChildProgram(environ, call=lambda: clone_parameters(task, init, origin))
         arguments = command_lines.init_arguments(task, init)
         if task.in_shell:
-            return ChildProgram(environ, shell=command_lines.shell_script(task, [arguments]))
+            words = command_lines.python_words(task, arguments, self._folder / "init")
+            return ChildProgram(environ, shell=command_lines.shell_script(task, [words]))
         return ChildProgram(environ, [task.script, *arguments])
 
     def _clone_program(self, copied: Finished) -> ChildProgram:
@@ -114,8 +115,11 @@ class Children:
         arguments = command_lines.step_arguments(task, self._inputs_file())
         if not task.in_shell:
             return ChildProgram(self._environ, [task.script, *arguments])
-        commands = [command_lines.init_arguments(task, missing)] if missing else []
-        script = command_lines.shell_script(task, [*commands, arguments])
+        commands = [[task.script, *arguments]]
+        if missing:
+            init = command_lines.init_arguments(task, missing)
+            commands.insert(0, command_lines.python_words(task, init, self._folder / "init"))
+        script = command_lines.shell_script(task, commands)
         return ChildProgram(self._environ, shell=script)
 
     def _inputs_file(self) -> str | None:
