@@ -23,6 +23,7 @@ class FakeAirflow:
     Args:
         sources: text of each DAG's file. errors: as Airflow lists import errors.
         files: of each DAG, the path below its bundle. runs: those that were triggered.
+        tokens: those that it takes; the last one is what a login gets.
         on_ask: called before a DAG's source is told; it plays the DAG processor.
     """
 
@@ -32,6 +33,7 @@ class FakeAirflow:
     pools: set[str] = field(default_factory=set)
     runs: list[dict[str, Any]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=lambda: ["t"])
     on_ask: Callable[[], None] = lambda: None
     url: str = ""
 
@@ -94,7 +96,7 @@ class FakeAirflow:
 
 
 _ROUTES: dict[str, Callable[..., tuple[int, Any]]] = {
-    r"POST /auth/token": lambda self, body: (201, {"access_token": "t"}),
+    r"POST /auth/token": lambda self, body: (201, {"access_token": self.tokens[-1]}),
     r"GET /api/v2/dags": lambda self, body: (200, {"dags": [self._dag(d) for d in self.sources]}),
     r"GET /api/v2/dags/([^/]+)/details": lambda self, body, dag_id: (200, self._dag(dag_id)),
     r"GET /api/v2/dagSources/([^/]+)": lambda self, body, dag_id: self._source(dag_id),
@@ -113,7 +115,11 @@ def serving(airflow: FakeAirflow) -> Iterator[FakeAirflow]:
         def _do(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length) or b"{}")
-            status, answer = airflow.answer(self.command, urlsplit(self.path).path, body)
+            path = urlsplit(self.path).path
+            known = self.headers["Authorization"] in [f"Bearer {each}" for each in airflow.tokens]
+            status, answer = 401, {"detail": "Invalid JWT token"}
+            if known or path == "/auth/token":
+                status, answer = airflow.answer(self.command, path, body)
             text = b"" if status == 204 else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))

@@ -11,13 +11,22 @@ from urllib.parse import quote, unquote
 
 import requests
 
+from metaflow_airflow.airflow_api.login import (
+    CommandLogin,
+    Login,
+    LoginError,
+    PasswordLogin,
+    TokenLogin,
+)
 from metaflow_airflow.airflow_api.session import Bearer, new_session, why
 from metaflow_airflow.errors import BridgeError
 
-URL, USERNAME, PASSWORD = (
+URL, USERNAME, PASSWORD, TOKEN, TOKEN_COMMAND = (
     "AIRFLOW_REST_API_URL",
     "AIRFLOW_REST_API_USERNAME",
     "AIRFLOW_REST_API_PASSWORD",
+    "AIRFLOW_REST_API_TOKEN",
+    "AIRFLOW_REST_API_TOKEN_COMMAND",
 )
 _TIMEOUT = 30
 _PAGE = 100
@@ -36,36 +45,50 @@ class NotFoundError(AirflowError):
 
 
 class AirflowClient:
-    """Signs in with user name and password for a JWT, and again when that has expired.
+    """Signs in for a token, and again when that has expired.
 
     Args:
         url: of the API server, as a browser opens it.
+        username, password: of Airflow's own login; or login: another way to get a token.
 
     Raises:
         AirflowError: from every method: not reachable, wrong login, or what Airflow answered.
     """
 
-    def __init__(self, url: str, username: str, password: str) -> None:
+    def __init__(
+        self, url: str, username: str = "", password: str = "", *, login: Login | None = None
+    ) -> None:
         self.url = url.rstrip("/")
-        self._login = {"username": username, "password": password}
+        self._login = login or PasswordLogin(username, password)
         self._session = new_session(self.url)
         self._signed_in = False
 
     @classmethod
     def from_settings(cls) -> AirflowClient:
-        """The client that METAFLOW_AIRFLOW_REST_API_URL, _USERNAME and _PASSWORD describe."""
-        settings = {name: setting(name) for name in (URL, USERNAME, PASSWORD)}
-        missing = [f"METAFLOW_{name}" for name, value in settings.items() if not value]
+        """The client that METAFLOW_AIRFLOW_REST_API_URL and a login of settings describe.
+
+        The first that is set counts: _TOKEN_COMMAND, _TOKEN, _USERNAME with _PASSWORD.
+        """
+        names = (URL, TOKEN_COMMAND, TOKEN, USERNAME, PASSWORD)
+        url, command, token, username, password = map(setting, names)
+        missing = [] if url else [URL]
+        login: Login | None = CommandLogin(command) if command else None
+        login = login or (TokenLogin(token) if token else None)
+        if login is None:
+            said = {USERNAME: username, PASSWORD: password}
+            missing += [name for name, value in said.items() if not value]
         if missing:
             raise AirflowError(
-                f"Airflow's address or login is not set: {', '.join(missing)}. Set them in the "
-                "environment or in Metaflow's configuration."
+                "Airflow's address or login is not set: "
+                f"{', '.join(f'METAFLOW_{name}' for name in missing)}. Set them in the environment "
+                f"or in Metaflow's configuration; METAFLOW_{TOKEN} or METAFLOW_{TOKEN_COMMAND} "
+                "stand for a login."
             )
-        return cls(str(settings[URL]), str(settings[USERNAME]), str(settings[PASSWORD]))
+        return cls(str(url), username or "", password or "", login=login)
 
     def check(self) -> None:
-        """Sign in."""
-        self._sign_in()
+        """Sign in, and look whether that lets anything be asked."""
+        self._get("dags", {"limit": 1})
 
     def dag(self, dag_id: str) -> dict[str, Any]:
         """A DAG's details (parameters, tags, paused, last parse)."""
@@ -190,7 +213,14 @@ class AirflowClient:
         return self._json("GET", path, params=query)
 
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._request(method, path, **arguments).json()
+        response = self._request(method, path, **arguments)
+        try:
+            answer: dict[str, Any] = response.json()
+        except ValueError as error:
+            raise AirflowError(
+                f"What answers at {self.url} is not Airflow's API: no JSON came from {path}. "
+                f"METAFLOW_{URL} is the address that a browser opens to see Airflow."
+            ) from error
         return answer
 
     def _request(self, method: str, path: str, **arguments: Any) -> requests.Response:
@@ -202,6 +232,11 @@ class AirflowClient:
             response = self._send(method, f"/api/v2/{path}", **arguments)
         if response.ok:
             return response
+        if response.status_code == requests.codes.unauthorized:
+            raise AirflowError(
+                f"Airflow at {self.url} refused the token that {self._login.settings} gave: "
+                f"{_detail(response)}."
+            )
         if response.status_code == requests.codes.not_found:
             raise NotFoundError(self._missing(path, response))
         raise self._broken(response)
@@ -223,26 +258,18 @@ class AirflowClient:
         return f"Airflow at {self.url} has no such thing: {_detail(response)}"
 
     def _sign_in(self) -> None:
-        response = self._send("POST", "/auth/token", json=self._login)
-        if response.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
-            raise AirflowError(
-                f"Airflow at {self.url} refused the login of user {self._login['username']!r} "
-                f"({response.status_code}: {_detail(response)}). Check METAFLOW_{USERNAME} and "
-                f"METAFLOW_{PASSWORD}."
-            )
-        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise self._broken(response)
         try:
-            response.raise_for_status()
-            token = response.json()["access_token"]
-        except (requests.RequestException, LookupError, TypeError) as error:
-            raise AirflowError(
-                f"What answers at {self.url} is not Airflow's API: POST /auth/token gave no token "
-                f"(status {response.status_code}). METAFLOW_{URL} is the address that a browser "
-                "opens to see Airflow."
-            ) from error
+            token = self._login.token(self._post)
+        except LoginError as error:
+            raise AirflowError(f"Airflow at {self.url} {error}.") from error
         self._session.auth = Bearer(token)
         self._signed_in = True
+
+    def _post(self, path: str, json: dict[str, str]) -> requests.Response:
+        response = self._send("POST", path, json=json)
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise self._broken(response)
+        return response
 
     def _send(self, method: str, path: str, **arguments: Any) -> requests.Response:
         try:
@@ -256,9 +283,11 @@ class AirflowClient:
 
 def setting(name: str) -> str | None:
     """A setting of Metaflow's configuration (METAFLOW_<name> in the environment, or its file)."""
+    if value := os.environ.get(f"METAFLOW_{name}"):
+        return value
     from metaflow.metaflow_config_funcs import from_conf
 
-    value = os.environ.get(f"METAFLOW_{name}") or from_conf(name)
+    value = from_conf(name)
     return str(value) if value else None
 
 
