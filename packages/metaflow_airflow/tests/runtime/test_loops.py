@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from metaflow_airflow.wire.iterations import first_iteration, task_at
-from metaflow_airflow.wire.task import Loop, StepResult
+from metaflow_airflow.wire.task import Clone, Loop, StepResult
 
 from .support import LauncherRun, Platform
 from .waiting import wait_for
@@ -86,6 +86,20 @@ def test_each_iteration_has_retries_of_its_own(loop: Spin) -> None:
     second = loop.spin(1, FAIL_AT="2")
     assert (second.ok, second.final) == (False, None)  # its first attempt, though Airflow's second
     assert loop.spin(2, FAIL_AT="2").final is True
+
+
+def test_a_resumed_run_copies_the_iterations_that_are_done(loop: Spin, platform: Platform) -> None:
+    assert not loop.spin(0, FAIL_AT="3").ok
+    again = Spin(platform)
+    task = again.task(0)
+    clone = Clone(loop.run.pathspec("spin"))
+
+    result = again.run.process(dataclasses.replace(task, clone=clone)).run()
+
+    assert (result.ok, result.copied) == (True, None), again.run.text()
+    assert again.run.text().count("copied from ") == 2
+    # What was copied says what it was then; the last one ran here.
+    assert again.tasks(result) == [*loop.of(0, 0), *again.of(0, 0, 0)[2:]]
 
 
 def test_an_endless_loop_ends_with_a_sentence(loop: Spin) -> None:
