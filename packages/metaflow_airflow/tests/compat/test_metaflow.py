@@ -114,6 +114,11 @@ def test_began(datastore):
     assert upstream.began(datastore.get_task_datastore("1", "start", "t")) > 1_700_000_000
 
 
+def test_attempt_metadata(datastore):
+    write(datastore, "t", done=False).save_metadata({"ours": {"number": 7}})
+    assert upstream.attempt_metadata(datastore, "1", "start", "t", 0, "ours") == {"number": 7}
+
+
 def test_done_attempt(datastore):
     write(datastore, "t", done=False)
     write(datastore, "t", attempt=1, x=3)

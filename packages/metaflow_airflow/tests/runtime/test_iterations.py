@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from metaflow_airflow.wire.iterations import (
-    earlier_tries,
     first_iteration,
     is_last_try,
     task_at,
@@ -37,29 +36,23 @@ def test_the_first_step_of_a_flow_writes_its_parameters_once():
     assert task_at(task, LOOP, first.after(zero, 0, None), 0).init is None
 
 
-def test_an_iteration_has_its_retries_from_the_try_that_ended_the_one_before_it():
-    loop = replace(LOOP, number=7)
-    first = first_iteration(loop)
-    third = first.after(task_at(TASK, loop, first, 4), 4, None)
+def test_an_iteration_has_retries_and_attempts_of_its_own():
+    first = first_iteration(LOOP)
+    zero = task_at(TASK, replace(LOOP, number=4), first, 4)
+    second = first.after(zero, 4, None)
 
-    tasks = [task_at(TASK, loop, third, number) for number in (4, 5, 6)]
+    def at(number, attempts):
+        return task_at(TASK, replace(LOOP, number=number), second, attempts)
+
+    tasks = [at(4, 0), at(5, 1), at(6, 2)]
     assert [(task.task_id, task.attempt) for task in tasks] == [
-        ("t-a.i1", 4), ("t-a.i1", 5), ("t-a.i1.g1", 0),
+        ("t-a.i1", 0), ("t-a.i1", 1), ("t-a.i1", 2),
     ]  # fmt: skip
     runs_users_code = [task.attempt <= task.max_user_code_retries for task in tasks]
-    assert runs_users_code == [True, True, False]  # then @catch's fallback
-    assert [is_last_try(replace(LOOP, number=n), third) for n in (4, 5, 6)] == [False, False, True]
-
-
-def test_a_retry_looks_for_what_is_done_in_the_tries_since_the_task_was_cleared():
-    loop = replace(LOOP, number=8, begin=5)
-
-    found = list(earlier_tries(TASK, loop, first_iteration(loop)))
-
-    names = [(number, task.task_id, task.attempt) for number, task in found]
-    assert names == [(7, "t-a.g1", 1), (6, "t-a.g1", 0), (5, "t-a", 5)]
-    cleared = replace(loop, begin=8)
-    assert list(earlier_tries(TASK, cleared, first_iteration(cleared))) == []
+    assert runs_users_code == [True, True, False]  # then whatever falls back
+    assert [is_last_try(replace(LOOP, number=n), second) for n in (4, 5, 6)] == [False, False, True]
+    # Metaflow knows six attempts of a task.
+    assert (at(5, 7).task_id, at(5, 7).attempt) == ("t-a.i1.g1", 1)
 
 
 def test_a_resumed_loop_copies_iterations_until_one_has_run_anew():

@@ -74,11 +74,11 @@ def test_a_retry_goes_on_with_the_iteration_that_failed_and_a_clear_begins_anew(
     result = loop.spin(1)
     assert result.ok, loop.run.text()
     assert "was done in try 1" in loop.run.text()
-    assert loop.tasks(result) == loop.of(0, 1, 1)
+    assert loop.tasks(result) == loop.of(0, 1, 0)
 
     cleared = loop.spin(2, begin=2, OFTEN="2")
     assert cleared.ok, loop.run.text()
-    assert loop.tasks(cleared) == loop.of(2, 2)
+    assert loop.tasks(cleared) == loop.of(1, 2)
 
 
 def test_each_iteration_has_retries_of_its_own(loop: Spin) -> None:
@@ -120,4 +120,6 @@ def test_a_loop_that_is_cleared_while_it_runs_begins_anew(loop: Spin) -> None:
     result = loop.spin(1)
 
     assert result.ok, loop.run.text()
-    assert loop.tasks(result) == loop.of(1, 1, 1)
+    # How far it came before is another matter in each run of this test.
+    assert loop.tasks(result)[:2] == loop.of(1, 1)
+    assert len(loop.tasks(result)) == 3

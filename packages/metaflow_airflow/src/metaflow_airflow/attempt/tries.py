@@ -109,7 +109,8 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
         ),
         step=step.name,
         run_id=run_id,
-        task_id=ids.next_generation(first, life.generation),
+        # Each iteration of a loop counts its attempts by itself.
+        task_id=first if loop else ids.next_generation(first, life.generation),
         attempt=life.attempt,
         max_user_code_retries=life.max_user_code_retries,
         input_paths=tuple(reference.pathspec for reference in inputs),

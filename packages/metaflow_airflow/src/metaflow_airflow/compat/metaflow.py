@@ -93,6 +93,18 @@ def began(task: Any) -> float:
     return float(task.load_metadata([name])[name]["time"])
 
 
+def attempt_metadata(
+    datastore: Any, run_id: str, step: str, task_id: str, attempt: int, name: str
+) -> Any:
+    """What save_metadata has written beside an attempt, which need not have ended.
+
+    To be read it wants a datastore opened to read, which without `data_metadata` refuses an attempt
+    that has not.
+    """
+    task = datastore.get_task_datastore(run_id, step, task_id, attempt=attempt, data_metadata={})
+    return task.load_metadata([name])[name]
+
+
 def done_attempt(datastore: Any, run_id: str, step: str, task_id: str, attempt: int) -> Any:
     """The task datastore of an attempt, to read; None unless Metaflow has marked it as done.
 

@@ -80,24 +80,15 @@ def life(*, try_number: int, max_tries: int, retries: int, user_retries: int) ->
         # was. What somebody asked for anew is never answered with a fallback.
         begin = number
     generation, attempt = divmod(number, MAX_ATTEMPTS)
+    last = begin + max(user_retries, 0) - generation * MAX_ATTEMPTS
+    if user_retries >= retries:
+        last = max(last, attempt)
     return Life(
         generation=generation,
         attempt=attempt,
-        max_user_code_retries=last_of_user(number, begin, retries, user_retries),
+        max_user_code_retries=last,
         begin=begin,
     )
-
-
-def last_of_user(number: int, begin: int, retries: int, user_retries: int) -> int:
-    """The last attempt that runs the step's own code, in the numbers of the try's generation.
-
-    Args:
-        number: the try, 0-based. begin: the first one that counts. retries: after it.
-        user_retries: those of them that run the step's own code.
-    """
-    generation, attempt = divmod(number, MAX_ATTEMPTS)
-    last = begin + max(user_retries, 0) - generation * MAX_ATTEMPTS
-    return max(last, attempt) if user_retries >= retries else last
 
 
 def run_id(dag_id: str, dag_run_id: str) -> str:

@@ -3,17 +3,16 @@
 A switch step that chooses itself runs again, with its own last task as input, until it chooses
 another step. All iterations run in one Airflow task, one after the other; a retry goes on with the
 iteration that failed. Iteration i begins with the try that ended iteration i - 1: from that try on
-it has the retries that its step asks for.
+it has the retries that its step asks for, and its attempts are its own.
 
     try 0: t done, t.i1 done, t.i2 fails      try 1: t.i2 (its attempt 1) done, t.i3 done: the end
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from .ids import MAX_ATTEMPTS, iteration_task_id, last_of_user, next_generation
+from .ids import MAX_ATTEMPTS, iteration_task_id, next_generation
 from .task import Clone, Loop, StepTask
 
 
@@ -55,28 +54,21 @@ def first_iteration(loop: Loop) -> Iteration:
     return Iteration(0, loop.begin)
 
 
-def earlier_tries(
-    task: StepTask, loop: Loop, iteration: Iteration
-) -> Iterator[tuple[int, StepTask]]:
-    """The tries in which the iteration may have been done before this one, newest first."""
-    for number in range(loop.number - 1, iteration.begin - 1, -1):
-        yield number, task_at(task, loop, iteration, number)
-
-
-def task_at(task: StepTask, loop: Loop, iteration: Iteration, number: int) -> StepTask:
-    """The attempt that an iteration is in a try.
+def task_at(task: StepTask, loop: Loop, iteration: Iteration, attempts: int) -> StepTask:
+    """The attempt that an iteration is in this try.
 
     Args:
-        task: of iteration 0. number: the try, 0-based.
+        task: of iteration 0. attempts: how many it has had before, whenever that was.
     """
-    generation, attempt = divmod(number, MAX_ATTEMPTS)
+    generation, attempt = divmod(attempts, MAX_ATTEMPTS)
+    left = loop.user_retries - (loop.number - iteration.begin)
+    if loop.user_retries >= loop.retries:
+        left = max(left, 0)
     this = replace(
         task,
         task_id=next_generation(iteration_task_id(loop.first, iteration.index), generation),
         attempt=attempt,
-        max_user_code_retries=last_of_user(
-            number, iteration.begin, loop.retries, loop.user_retries
-        ),
+        max_user_code_retries=attempt + left,
         clone=_clone(task.clone, iteration),
         loop=None,
     )

@@ -14,6 +14,7 @@ from ..failures import LaunchError, UnavailableError
 
 _INIT_DONE = "airflow_init_done"
 _ENDED = "airflow_ended_from_outside"
+_TRY = "airflow_try"
 _MAX_TEXT = 300
 _REFUSALS = ("MetaflowS3AccessDenied",)
 
@@ -91,6 +92,30 @@ class TaskStore:
         """Say that somebody ended this attempt: it was not its code that failed."""
         with _answers(self._task):
             self._attempt(self._task.attempt).save_metadata({_ENDED: {}})
+
+    def was_ended(self) -> bool:
+        """Whether somebody ended this attempt."""
+        with _answers(self._task):
+            return bool(self._attempt(self._task.attempt).has_metadata(_ENDED))
+
+    def has_begun(self) -> bool:
+        """Whether this attempt has."""
+        with _answers(self._task):
+            return upstream.has_begun(self._attempt(self._task.attempt))
+
+    def mark_try(self, number: int) -> None:
+        """Say in which of Airflow's tries (0-based) this attempt runs."""
+        with _answers(self._task):
+            self._attempt(self._task.attempt).save_metadata({_TRY: {"number": number}})
+
+    def in_try(self) -> int:
+        """In which of Airflow's tries (0-based) this attempt ran, which has begun."""
+        with _answers(self._task):
+            task = self._task
+            found = upstream.attempt_metadata(
+                self._store, task.run_id, task.step, task.task_id, task.attempt, _TRY
+            )
+            return int(found["number"])
 
     def follows_ended(self) -> bool:
         """Whether somebody ended the attempt before this one."""

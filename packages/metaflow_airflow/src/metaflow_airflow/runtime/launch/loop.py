@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from ...wire.iterations import Iteration, earlier_tries, first_iteration, is_last_try, task_at
+from ...wire.iterations import Iteration, first_iteration, is_last_try, task_at
 from ...wire.task import Loop, StepResult, StepTask
 from ..flow.task_store import TaskStore
 from .child_program import ChildProgram
@@ -26,15 +26,17 @@ def run_loop(
     """
     iteration = first_iteration(loop)
     while iteration.index < loop.most:
-        done = _done(task, loop, iteration)
-        if done is not None:
-            this, number, result = done
+        attempts, last = _attempts(task, loop, iteration)
+        if last is not None and (stored := last.store.stored()) is not None and stored.ok:
+            this, number = last.task, last.number
             say(f"Iteration {iteration.index}, {this.pathspec}, was done in try {number + 1}")
+            result = StepResult(ok=True, exit_code=0, choice=stored.choice, task_id=this.task_id)
+        elif last is not None and last.store.was_ended():
+            # A running task was cleared, which leaves Airflow's count of tries as it was.
+            return run_loop(task, replace(loop, begin=loop.number), run, say)
         else:
-            this, number = task_at(task, loop, iteration, loop.number), loop.number
-            if number > iteration.begin and TaskStore(this).follows_ended():
-                # A running task was cleared, which leaves Airflow's count of tries as it was.
-                return run_loop(task, replace(loop, begin=number), run, say)
+            this, number = task_at(task, loop, iteration, attempts), loop.number
+            TaskStore(this).mark_try(number)
             heading = f"Iteration {iteration.index}: Metaflow task {this.pathspec}"
             outcome = run(this, f"{heading}, attempt {this.attempt}")
             if isinstance(outcome, ChildProgram):
@@ -52,13 +54,24 @@ def run_loop(
     return StepResult(ok=False, exit_code=1, error=error, final=True)
 
 
-def _done(
-    task: StepTask, loop: Loop, iteration: Iteration
-) -> tuple[StepTask, int, StepResult] | None:
-    """The attempt that has done the iteration, and in which try; None: it is to be run."""
-    for number, earlier in earlier_tries(task, loop, iteration):
-        stored = TaskStore(earlier).stored()
-        if stored is not None and stored.ok:
-            result = StepResult(ok=True, exit_code=0, choice=stored.choice, task_id=earlier.task_id)
-            return earlier, number, result
-    return None
+@dataclass(frozen=True)
+class _Attempt:
+    """The newest attempt of an iteration, and Airflow's try in which it ran."""
+
+    task: StepTask
+    store: TaskStore
+    number: int
+
+
+def _attempts(task: StepTask, loop: Loop, iteration: Iteration) -> tuple[int, _Attempt | None]:
+    """How many attempts the iteration has had, and the last one, unless a clear made it void."""
+    attempts, newest = 0, None
+    while True:
+        this = task_at(task, loop, iteration, attempts)
+        store = TaskStore(this)
+        if not store.has_begun():
+            break
+        attempts, newest = attempts + 1, (this, store)
+    if newest is None or (number := newest[1].in_try()) < iteration.begin:
+        return attempts, None
+    return attempts, _Attempt(*newest, number)
