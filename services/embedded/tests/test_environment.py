@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from embedded.environment import base_environment
+from embedded.environment import STEP_UMASK, base_environment
 from embedded.state import State
 
 
@@ -24,3 +24,8 @@ def test_a_home_that_cannot_be_written_to_is_the_state_directory(state: State) -
     assert base_environment(state, {"HOME": "/nonexistent"})["HOME"] == str(state.root)
     mine = str(state.root.parent)
     assert base_environment(state, {"HOME": mine})["HOME"] == mine
+
+
+def test_the_umask_of_steps_is_passed_on(state: State) -> None:
+    assert base_environment(state, {"METAFLOW_AIRFLOW_UMASK": "022"})[STEP_UMASK] == "022"
+    assert STEP_UMASK not in base_environment(state, {})

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from embedded import processes
+from embedded.environment import STEP_UMASK
 from embedded.state import State
 from embedded.supervisor import Supervisor
 
@@ -18,7 +19,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--state", type=Path, required=True)
     state = State.at(parser.parse_args().state)
-    os.umask(0o077)
+    # The state is its owner's alone; what steps write is as open as the owner's other files.
+    os.environ[STEP_UMASK] = f"{os.umask(0o077):03o}"
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     processes.become_subreaper()
     with state.lock("supervisor", wait=5):

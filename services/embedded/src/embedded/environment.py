@@ -16,6 +16,8 @@ from embedded.ports import HOST
 from embedded.state import Json, State
 
 REGION = "us-east-1"
+STEP_UMASK = "METAFLOW_AIRFLOW_UMASK"
+"""The umask of flow steps, by the bridge's name for it: that of whoever started the supervisor."""
 
 
 def base_environment(state: State, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -24,6 +26,8 @@ def base_environment(state: State, inherited: Mapping[str, str] = os.environ) ->
     Where the home directory cannot be written to, the caches of tools go to the state directory.
     """
     env, _ = caller.environment(inherited)
+    if umask := inherited.get(STEP_UMASK):
+        env[STEP_UMASK] = umask
     if uv := env.get("UV"):
         # Steps with --environment=uv call it; the checkout's own is in no PATH.
         env["PATH"] = os.pathsep.join(filter(None, (env.get("PATH"), str(Path(uv).parent))))
