@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from data_engineering.storage import Storage, open_storage
+from data_engineering.storage.objects import Storage
 from s3_server import S3Server
 
 from .http_site import Site, site
@@ -32,7 +32,7 @@ def tlc_file() -> Callable[[str], Path]:
 @pytest.fixture
 def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     """Return the S3 server, and let the test's environment name it."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
@@ -43,9 +43,9 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """Return an empty storage of each kind."""
     if request.param == "folder":
-        return open_storage(str(tmp_path / "root"))
+        return Storage(str(tmp_path / "root"))
     server = request.getfixturevalue("s3")
-    return open_storage(f"s3://{server.bucket}/{tmp_path.name}")
+    return Storage(f"s3://{server.bucket}/{tmp_path.name}")
 
 
 @pytest.fixture

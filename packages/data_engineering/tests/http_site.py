@@ -21,6 +21,7 @@ class Site:
     files: dict[str, bytes] = field(default_factory=dict)
     statuses: list[int] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
+    redirects: dict[str, str] = field(default_factory=dict)
     status_of_missing: int = 404
     silent: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -57,15 +58,19 @@ def site() -> Iterator[Site]:
                 self.close_connection = True
                 return
             body = served.files.get(path)
-            if method == "GET" and served.statuses:
+            if path in served.redirects:
+                self._plain(302, Location=served.redirects[path])
+            elif method == "GET" and served.statuses:
                 self._plain(served.statuses.pop(0))
             elif body is None:
                 self._plain(served.status_of_missing)
             else:
                 self._send(body, method)
 
-        def _plain(self, status: int) -> None:
+        def _plain(self, status: int, **headers: str) -> None:
             self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

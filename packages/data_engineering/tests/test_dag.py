@@ -16,7 +16,7 @@ import data_engineering
 import pytest
 from s3_server import S3Server
 
-from .trips_files import row, table, write
+from .trips_files import row, table, whole_month, write
 
 DAGS = Path(str(data_engineering.__file__)).parent / "dags"
 MINUTES = 5
@@ -61,11 +61,11 @@ class Airflow:
 
     environment: Mapping[str, str]
 
-    def python(self, script: str) -> tuple[dict[str, Any], str]:
+    def python(self, script: str, **environment: str) -> tuple[dict[str, Any], str]:
         """Run a script; return what it printed after RESULT, and all that it said."""
         done = subprocess.run(
             [sys.executable, "-c", script],
-            env=dict(self.environment),
+            env={**self.environment, **environment},
             capture_output=True,
             text=True,
             timeout=MINUTES * 60,
@@ -77,8 +77,8 @@ class Airflow:
         assert lines, said[-4000:]
         return json.loads(lines[-1].removeprefix("RESULT ")), said
 
-    def run(self, conf: dict[str, Any]) -> tuple[dict[str, Any], str]:
-        return self.python(_RUN.format(dags=str(DAGS), conf=conf))
+    def run(self, conf: dict[str, Any], **environment: str) -> tuple[dict[str, Any], str]:
+        return self.python(_RUN.format(dags=str(DAGS), conf=conf), **environment)
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +119,7 @@ def test_it_loads_alone_and_light(loaded: dict[str, Any]) -> None:
 def test_months_go_one_by_one_and_the_flows_follow(loaded: dict[str, Any]) -> None:
     assert loaded["downstream"] == {
         "months": ["month.fetch"],
-        "month.fetch": ["month.validate"],
-        "month.validate": ["month.publish"],
+        "month.fetch": ["month.publish"],
         "month.publish": ["train"],
         "train": ["predict"],
         "predict": [],
@@ -148,14 +147,12 @@ def test_a_run_publishes_real_months_and_leaves_the_flows_out(
     airflow: Airflow, s3: S3Server, tlc_file: Callable[[str], Path]
 ) -> None:
     folder = tlc_file("green_tripdata_2024-01.parquet").parent
-    result, said = airflow.run({"source": str(folder)})
+    result, said = airflow.run({"source": str(folder)}, TRIP_DATA_SOURCES=str(folder))
     assert result["state"] == "success", said[-4000:]
     months = ("2023-12", "2024-01")
     states = {(task, name): state for task, name, state, _ in result["tasks"]}
     expected: dict[tuple[str, str | None], str] = {
-        (f"month.{task}", month): "success"
-        for task in ("fetch", "validate", "publish")
-        for month in months
+        (f"month.{task}", month): "success" for task in ("fetch", "publish") for month in months
     }
     expected |= {
         ("months", None): "success",
@@ -175,14 +172,14 @@ def test_a_run_publishes_real_months_and_leaves_the_flows_out(
         key = f"features/green/{month}/current.json"
         current = json.load(client.get_object(Bucket=s3.bucket, Key=key)["Body"])
         rows[month] = (current["rows_read"], current["rows"], current["source"])
-    assert rows == {"2023-12": (64_215, 58_755, "path"), "2024-01": (56_551, 52_256, "path")}
+    assert rows == {"2023-12": (64_215, 58_691, "path"), "2024-01": (56_551, 52_199, "path")}
     assert s3.secret_key not in said
 
 
 def test_a_bad_file_fails_its_task_at_once_and_its_month_alone(
     airflow: Airflow, tmp_path: Path
 ) -> None:
-    write(tmp_path, table([row()]), "green_tripdata_2024-01.parquet")
+    write(tmp_path, table(whole_month()), "green_tripdata_2024-01.parquet")
     december = row(
         lpep_pickup_datetime=row()["lpep_pickup_datetime"].replace(2023, 12),
         lpep_dropoff_datetime=row()["lpep_dropoff_datetime"].replace(2023, 12),
@@ -192,11 +189,26 @@ def test_a_bad_file_fails_its_task_at_once_and_its_month_alone(
         table([december]).drop("trip_distance"),
         "green_tripdata_2023-12.parquet",
     )
-    result, said = airflow.run({"source": str(tmp_path), "run_flows": True})
+    result, said = airflow.run(
+        {"source": str(tmp_path), "run_flows": True}, TRIP_DATA_SOURCES=str(tmp_path)
+    )
     states = {(task, name): (state, tries) for task, name, state, tries in result["tasks"]}
     assert result["state"] == "failed"
-    assert states["month.validate", "2023-12"] == ("failed", 1)
+    assert states["month.fetch", "2023-12"] == ("failed", 1)
+    assert states["month.publish", "2023-12"] == ("failed", 1)
     assert states["month.publish", "2024-01"][0] == "success"
     assert states["train", None][0] == states["predict", None][0] == "upstream_failed"
     path = tmp_path / "green_tripdata_2023-12.parquet"
     assert f"{path} has no column trip_distance" in said
+
+
+def test_a_source_that_is_not_allowed_is_not_even_looked_at(
+    airflow: Airflow, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.parquet").write_bytes(b"PAR1secret")
+    result, said = airflow.run({"source": str(tmp_path / "secret.parquet")})
+    assert result["state"] == "failed"
+    assert [(task, tries) for task, _, state, tries in result["tasks"] if state == "failed"] == [
+        ("months", 1)
+    ]
+    assert "TRIP_DATA_SOURCES of the workers allows (s3://trip-data)" in said

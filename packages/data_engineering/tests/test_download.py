@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_engineering.download import Patience, download, shown, unreachable
 from data_engineering.errors import BadInputError, UnavailableError
+from data_engineering.sources.download import Patience, download, shown, unreachable
 
 BODY = bytes(hashlib.shake_256(b"trips").digest(3_000_000))
 QUICK = Patience(connect=1, read=0.5, tries=3, pause=0.01, progress_every=0.05)
@@ -231,7 +231,7 @@ def test_a_name_that_does_not_exist_is_named(tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_named(server, tmp_path):
-    with pytest.raises(BadInputError, match=r"cannot write .*/nowhere/file\.part"):
+    with pytest.raises(BadInputError, match=r"writing .*/nowhere/file\.part: there is no such"):
         download(server.url, tmp_path / "nowhere" / "file", QUICK)
 
 

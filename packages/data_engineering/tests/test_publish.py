@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
+import hashlib
 import json
-import os
 import re
-import select
-import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,130 +15,185 @@ from typing import Any
 
 import polars as pl
 import pytest
-from data_engineering.contract import NOTED, REASONS
+from data_engineering.contract.frames import FEATURES, QUARANTINE
+from data_engineering.contract.plausible import Limits
 from data_engineering.errors import DataError, UnavailableError
-from data_engineering.features import schema
-from data_engineering.publish import Provenance, current, publish, sweep, version_of
-from data_engineering.storage import Storage, open_storage
-from data_engineering.validate import Tally
-from s3_server import S3Server
+from data_engineering.publish import build, versions
+from data_engineering.publish.catalogue import current
+from data_engineering.publish.manifest import Provenance, made_from, version_name
+from data_engineering.publish.versions import Published, publish, publish_held, sweep
+from data_engineering.storage.objects import Storage
+from data_engineering.trips.features import features
+
+from .trips_files import opened, row, table, whole_month, write
 
 BASE = "features/green/2024-01"
 MADE_OF = Provenance("path", "/data/green_tripdata_2024-01.parquet", "ab" * 32)
-HOUR = timedelta(hours=1)
+NOW = timedelta(0)
+Publish = Callable[..., Published]
 
 
-def table(rows: int, marked: int = 0) -> pl.LazyFrame:
-    """Features of so many trips; day_of_month carries a mark."""
-    one = {name: 1 if dtype.is_numeric() else None for name, dtype in schema().items()}
-    frame = pl.LazyFrame([one], schema=schema()).select(pl.all().repeat_by(rows).explode())
-    return frame.with_columns(pl.lit(marked, pl.Int8).alias("day_of_month"))
+@pytest.fixture
+def published(storage: Storage, tmp_path: Path) -> Publish:
+    """Return a function that publishes a month of so many trips, each run another input."""
+
+    def run(rows: int = 62, name: str = "", **changed: Any) -> Published:
+        trips = whole_month(a_day=-(-rows // 31))[:rows]
+        path = write(tmp_path, table([{**trip, **changed} for trip in trips]), f"{rows}.parquet")
+        made_of = replace(MADE_OF, sha256=hashlib.sha256(f"{rows} {name}".encode()).hexdigest())
+        return publish(storage, "green", "2024-01", opened(path), made_of, LOOSE)
+
+    return run
 
 
-def counts(rows: int) -> Tally:
-    return Tally(
-        rows_read=rows + 2,
-        rows_kept=rows,
-        set_aside=dict.fromkeys(REASONS, 0) | {"too_long": 2},
-        noted=dict.fromkeys(NOTED, 0),
-        dirt=dict.fromkeys([*REASONS, *NOTED], 0),
-    )
+LOOSE = Limits(min_rows_ratio=0, max_rows_ratio=1000, max_missing_days=31)
 
 
-def read(storage: Storage, content: dict[str, Any]) -> pl.DataFrame:
-    return pl.read_parquet(content["uri"], storage_options=storage.polars_options)
+def read(storage: Storage, content: dict[str, Any], file: str = "features") -> pl.DataFrame:
+    """Read a file of a version, and verify it as readers do."""
+    facts = content["files"][file]
+    found = storage.get(facts["uri"].removeprefix(storage.uri("")))
+    assert found is not None, f"{facts['uri']} is missing"
+    assert len(found) == facts["bytes"]
+    assert hashlib.sha256(found).hexdigest() == facts["sha256"]
+    frame = pl.read_parquet(found)
+    assert frame.height == facts["rows"]
+    return frame
 
 
-def versions(storage: Storage) -> list[str]:
-    return sorted({key.split("/")[3] for key in storage.keys(f"{BASE}/") if key.count("/") > 3})
+def names(storage: Storage) -> list[str]:
+    """Return the folders that hold something: SeaweedFS shows those that held something, too."""
+    below = (key.removeprefix(f"{BASE}/") for key in storage.keys(BASE))
+    return sorted({key.partition("/")[0] for key in below if "/" in key})
 
 
-def test_a_published_month_can_be_read_from_current_json_alone(storage: Storage) -> None:
+def test_a_published_month_can_be_read_from_current_json_alone(
+    storage: Storage, tmp_path: Path
+) -> None:
     assert current(storage, "green", "2024-01") is None
-    content = publish(storage, "green", "2024-01", table(10), counts(10), MADE_OF)
+    path = write(tmp_path, table(whole_month(row(trip_distance=0.0, PULocationID=265))))
+    result = publish(storage, "green", "2024-01", opened(path), MADE_OF)
+    content = result.manifest
+    assert result.state == "published"
     assert json.loads(storage.get(f"{BASE}/current.json") or b"") == content
-    assert read(storage, content).shape == (10, len(schema()))
+    assert dict(read(storage, content).schema) == FEATURES
+    assert dict(read(storage, content, "quarantine").schema) == QUARANTINE
     shown = {name: content[name] for name in ("contract", "cab", "month", "source", "source_uri")}
     assert shown == {
-        "contract": 1,
+        "contract": 2,
         "cab": "green",
         "month": "2024-01",
         "source": "path",
         "source_uri": "/data/green_tripdata_2024-01.parquet",
     }
-    assert (content["rows_read"], content["rows_kept"], content["rows"]) == (12, 10, 10)
-    assert content["set_aside"]["too_long"] == 2
+    assert (content["rows_read"], content["rows_kept"], content["rows"]) == (63, 62, 62)
+    assert content["set_aside"]["zero_distance"] == 1
     assert content["noted"] == {"null_passenger_count": 0, "non_positive_fare": 0}
     assert content["columns"]["pickup_zone"] == "Int16"
+    assert content["made_up"] is False
+    assert content["history"] == []
     assert datetime.fromisoformat(content["created"]) <= datetime.now(UTC)
     assert re.fullmatch(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", content["version"])
-    assert content["uri"] == storage.uri(f"{BASE}/{content['version']}/features.parquet")
+    folder = storage.uri(f"{BASE}/{content['version']}")
+    assert content["uri"] == content["files"]["features"]["uri"] == f"{folder}/features.parquet"
+    schema = json.loads(storage.get(f"{BASE}/{content['version']}/schema.json") or b"")
+    assert content["schema"] == {"version": 2, "uri": f"{folder}/schema.json"}
+    assert {n: about["type"] for n, about in schema["columns"].items()} == content["columns"]
 
 
-def test_old_versions_stay_and_the_new_one_is_current(storage: Storage) -> None:
-    made = [
-        publish(storage, "green", "2024-01", table(rows, rows), counts(rows), MADE_OF)
-        for rows in (3, 4, 5)
-    ]
-    assert versions(storage) == sorted(each["version"] for each in made)
-    assert [read(storage, each).height for each in made] == [3, 4, 5]
+def test_the_manifest_has_a_page_for_each_reason(storage: Storage, tmp_path: Path) -> None:
+    bad = [row(trip_distance=0.0)] * 6 + [row(trip_distance=0.0, DOLocationID=265)]
+    path = write(tmp_path, table(whole_month(*bad)))
+    content = publish(storage, "green", "2024-01", opened(path), MADE_OF).manifest
+    page = content["reasons"]["zero_distance"]
+    assert (page["rows"], page["only"], len(page["examples"])) == (7, 1, 5)
+    assert page["examples"][0]["source_row"] == 62
+    assert page["examples"][0]["pickup_at"].startswith("2024-01-15")
+    assert content["reasons"]["duplicate"]["rows"] == 5
+    assert content["reasons"]["unknown_zone"] == {
+        "rows": 1,
+        "only": 0,
+        "meaning": "from or to no known zone (264, 265 or none)",
+        "examples": content["reasons"]["unknown_zone"]["examples"],
+    }
+    aside = read(storage, content, "quarantine")
+    assert aside["reasons"].to_list()[-1] == ["zero_distance", "unknown_zone"]
+    for reason, about in content["reasons"].items():
+        has = aside.filter(pl.col("reasons").list.contains(reason))
+        assert about["rows"] == has.height, reason
+        assert about["only"] == has.filter(pl.col("reasons").list.len() == 1).height, reason
+    assert content["rows_read"] == content["rows"] + aside.height
+
+
+def test_old_versions_stay_and_the_new_one_is_current(storage: Storage, published: Publish) -> None:
+    made = [published(rows).manifest for rows in (62, 63, 64)]
+    assert names(storage) == sorted(each["version"] for each in made)
+    assert [read(storage, each).height for each in made] == [62, 63, 64]
     assert current(storage, "green", "2024-01") == made[-1]
 
 
-def test_months_and_cabs_do_not_touch_each_other(storage: Storage) -> None:
-    one = publish(storage, "green", "2024-01", table(1), counts(1), MADE_OF)
-    other = publish(storage, "yellow", "2024-01", table(2), counts(2), MADE_OF)
-    later = publish(storage, "green", "2024-02", table(3), counts(3), MADE_OF)
-    assert current(storage, "green", "2024-01") == one
-    assert current(storage, "yellow", "2024-01") == other
-    assert current(storage, "green", "2024-02") == later
+def test_the_same_file_a_second_time_changes_nothing(storage: Storage, published: Publish) -> None:
+    first = published(62)
+    objects = storage.stats("")
+    again = published(62)
+    assert (first.state, again.state) == ("published", "unchanged")
+    assert again.manifest == first.manifest
+    assert storage.stats("") == objects
 
 
-def test_a_version_is_named_after_its_time_and_its_input() -> None:
+def test_a_version_whose_file_is_gone_is_made_again(storage: Storage, published: Publish) -> None:
+    first = published(62).manifest
+    storage.delete(f"{BASE}/{first['version']}/features.parquet")
+    again = published(62)
+    assert again.state == "published"
+    assert read(storage, again.manifest).height == 62
+
+
+def test_months_and_cabs_do_not_touch_each_other(storage: Storage, published: Publish) -> None:
+    one = published(62).manifest
+    storage.put("features/yellow/2024-01/current.json", b"{}")
+    storage.put("features/green/2024-02/current.json", b"{}")
+    published(63)
+    assert storage.get("features/yellow/2024-01/current.json") == b"{}"
+    assert storage.get("features/green/2024-02/current.json") == b"{}"
+    assert current(storage, "green", "2024-01") != one
+
+
+def test_a_version_is_named_after_its_time_and_what_it_is_made_of() -> None:
     noon = datetime(2024, 1, 2, 12, tzinfo=UTC)
-    name = version_of(noon, MADE_OF)
+    of = made_from(MADE_OF, [])
+    name = version_name(noon, of)
     assert name.startswith("20240102T120000.000000Z-")
-    assert name == version_of(noon, replace(MADE_OF, source_uri="/elsewhere"))
-    assert name != version_of(noon, replace(MADE_OF, sha256="cd" * 32))
-    assert name < version_of(noon + timedelta(microseconds=1), MADE_OF)
+    assert of == made_from(replace(MADE_OF, source_uri="/elsewhere"), [])
+    assert of != made_from(replace(MADE_OF, sha256="cd" * 32), [])
+    assert of != made_from(MADE_OF, [{"month": "2023-12", "version": "v"}])
+    assert name < version_name(noon + timedelta(microseconds=1), of)
 
 
-def failing(rows: int) -> pl.LazyFrame:
-    """Raise after some of the rows."""
-    seen = itertools.count()
-
-    def fail(batch: pl.DataFrame) -> pl.DataFrame:
-        if next(seen) >= 1:
-            raise RuntimeError("in the middle")
-        return batch
-
-    parts = pl.concat([table(rows).collect().lazy() for _ in range(4)])
-    return parts.map_batches(fail, streamable=True)
-
-
-@pytest.mark.parametrize(
-    ("broken", "said"),
-    [
-        (lambda: table(9), "has 9 rows of .* but 10 rows of"),
-        (lambda: table(10).drop("hour"), "were to be written"),
-        (lambda: table(10).with_columns(pl.col("hour").cast(pl.Int64)), "were to be written"),
-        (lambda: failing(200_000), "in the middle"),
-    ],
-    ids=["rows", "column", "type", "middle"],
-)
 def test_a_version_that_fails_is_never_seen_and_leaves_nothing(
-    storage: Storage, broken, said: str
+    storage: Storage, published: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = publish(storage, "green", "2024-01", table(5), counts(5), MADE_OF)
-    with pytest.raises((DataError, RuntimeError), match=said):
-        publish(storage, "green", "2024-01", broken(), counts(10), MADE_OF)
+    before = published(62).manifest
+    made = features
+
+    def failing(trips: pl.DataFrame, history: Any) -> pl.DataFrame:
+        if trips.height < 1_000:
+            raise RuntimeError("in the middle")
+        return made(trips, history)
+
+    monkeypatch.setattr(build, "features", failing)
+    with pytest.raises(RuntimeError, match="in the middle"):
+        published(63)
+    monkeypatch.setattr(build, "features", lambda *given: made(*given).drop("hour"))
+    with pytest.raises(DataError, match="is agreed"):
+        published(63)
     assert current(storage, "green", "2024-01") == before
-    assert versions(storage) == [before["version"]]
+    assert names(storage) == [before["version"]]
 
 
-def test_readers_never_see_half_a_version(storage: Storage) -> None:
-    """Read as fast as possible while ten versions come, each of another size and mark."""
-    publish(storage, "green", "2024-01", table(1, 1), counts(1), MADE_OF)
+def test_readers_never_see_half_a_version(storage: Storage, published: Publish) -> None:
+    """Read as fast as possible while versions come, each of another size and mark."""
+    published(31, passenger_count=1.0)
     ended = threading.Event()
     seen: set[int] = set()
     wrong: list[str] = []
@@ -158,14 +206,14 @@ def test_readers_never_see_half_a_version(storage: Storage) -> None:
                 continue
             frame = read(storage, content)
             seen.add(frame.height)
-            if frame["day_of_month"].unique().to_list() != [content["rows"]]:
+            if frame["passenger_count"].unique().to_list() != [content["rows"] - 30]:
                 wrong.append(f"{content['uri']} is not what current.json says")
 
     thread = threading.Thread(target=reader)
     thread.start()
     try:
-        for rows in range(2, 12):
-            publish(storage, "green", "2024-01", table(rows, rows), counts(rows), MADE_OF)
+        for mark in range(2, 9):
+            published(30 + mark, passenger_count=float(mark))
     finally:
         ended.set()
         thread.join(30)
@@ -174,140 +222,141 @@ def test_readers_never_see_half_a_version(storage: Storage) -> None:
     assert len(seen) > 1
 
 
-def test_abandoned_versions_are_swept_and_nothing_else(storage: Storage) -> None:
-    now = datetime.now(UTC)
-    whole = publish(storage, "green", "2024-01", table(1), counts(1), MADE_OF)
-    old, young = (version_of(now - age, MADE_OF) for age in (2 * HOUR, HOUR / 2))
-    for name in (old, young, "notes-of-somebody"):
-        storage.put(f"{BASE}/{name}/features.parquet", b"half")
-    other_month = f"features/green/2024-02/{old}/features.parquet"
-    storage.put(other_month, b"half")
-    publish(storage, "green", "2024-01", table(2), counts(2), MADE_OF)
-    left = versions(storage)
-    assert old not in left
-    assert {young, whole["version"], "notes-of-somebody"} < set(left)
-    assert storage.keys(other_month) == [other_month]
-    assert sweep(storage, BASE, now + HOUR) == [young]
-    assert read(storage, whole).height == 1
-
-
-PUBLISHER = """
-import sys, itertools
-sys.path.insert(0, {tests!r})
-import polars as pl
-from data_engineering.publish import Provenance, publish
-from data_engineering.storage import open_storage
-from data_engineering.validate import Tally
-rows = 400_000
-big = pl.read_parquet({big!r})
-tally = Tally(rows, rows, {{}}, {{}}, {{}})
-for n in itertools.count():
-    print("begin", flush=True)
-    publish(open_storage({root!r}), "green", "2024-01", big.lazy(), tally,
-            Provenance("path", "killed", str(n)))
-"""
-
-
-def wait_for_line(process: subprocess.Popen[str], seconds: float) -> None:
-    assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], seconds)
-    assert ready, f"the publisher did not begin within {seconds} s"
-    assert process.stdout.readline() == "begin\n", "the publisher ended"
-
-
-@pytest.mark.parametrize("moment", [0.02, 0.06, 0.12, 0.25, 0.4])
-def test_a_killed_publisher_leaves_readers_with_a_whole_version(
-    storage: Storage, tmp_path: Path, moment: float
+def test_abandoned_versions_are_swept_and_nothing_else(
+    storage: Storage, published: Publish
 ) -> None:
-    first = publish(storage, "green", "2024-01", table(5), counts(5), MADE_OF)
-    rows = 400_000
-    noise = pl.int_range(rows).shuffle(seed=1).cast(pl.Float32)
-    big = tmp_path / "big.parquet"
-    table(rows).with_columns(noise.alias("fare_dollars")).collect().write_parquet(big)
-    root = storage.uri("").rstrip("/")
-    script = PUBLISHER.format(tests=str(Path(__file__).parent), big=str(big), root=root)
-    with subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=os.environ
-    ) as process:
-        try:
-            wait_for_line(process, 60)
-            time.sleep(moment)  # the moment of the crash is what this test varies
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait(10)
+    whole = published(62).manifest
+    abandoned = version_name(datetime.now(UTC), "00000000")
+    for name in (abandoned, "notes-of-somebody"):
+        storage.put(f"{BASE}/{name}/features.parquet", b"half")
+    other_month = f"features/green/2024-02/{abandoned}/features.parquet"
+    storage.put(other_month, b"half")
+    published(63)
+    assert {abandoned, whole["version"], "notes-of-somebody"} < set(names(storage))
+    assert sweep(storage, BASE, NOW) == [abandoned]
+    assert storage.keys("features/green/2024-02") == [other_month]
+    assert names(storage).count(abandoned) == 0
+    assert read(storage, whole).height == 62
+
+
+@pytest.mark.parametrize("hours", [-30, -1.1, 1.1, 30])
+def test_a_publishers_clock_decides_nothing(
+    storage: Storage, published: Publish, monkeypatch: pytest.MonkeyPatch, hours: float
+) -> None:
+    """Somebody publishes the same month while a publisher whose clock is off is at work."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(hours=hours)
+
+    others: list[Published] = []
+    claim = versions._claim
+
+    def meanwhile(*given: Any) -> None:
+        monkeypatch.setattr(versions, "_claim", claim)
+        monkeypatch.setattr(versions, "datetime", datetime)
+        others.append(published(63))
+        claim(*given)
+
+    monkeypatch.setattr(versions, "datetime", Clock)
+    monkeypatch.setattr(versions, "_claim", meanwhile)
+    first = None
+    # In S3 the later one sees that current.json is not what it began with.
+    with contextlib.suppress(UnavailableError):
+        first = published(62)
     shown = current(storage, "green", "2024-01")
+    assert shown in [each.manifest for each in (*others, first) if each]
     assert shown is not None
     assert read(storage, shown).height == shown["rows"]
-    assert shown == first or shown["source_uri"] == "killed"
-    sweep(storage, BASE, datetime.now(UTC) + HOUR)
-    whole = {key.split("/")[3] for key in storage.keys(f"{BASE}/") if key.endswith("dataset.json")}
-    assert set(versions(storage)) == whole
-    assert {first["version"], shown["version"]} <= whole
+    if first:
+        assert read(storage, first.manifest).height == 62
 
 
-class Proxy:
-    """Passes connections on to the S3 server until it is cut."""
-
-    def __init__(self, target: str) -> None:
-        host, port = target.removeprefix("http://").split(":")
-        self._target = (host, int(port))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                inner, _ = self._listener.accept()
-            except OSError:
-                return  # cut
-            outer = socket.create_connection(self._target)
-            self._open += [inner, outer]
-            for one, other in ((inner, outer), (outer, inner)):
-                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
-
-    def _pass(self, source: socket.socket, target: socket.socket) -> None:
-        try:
-            while part := source.recv(65536):
-                target.sendall(part)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            return  # cut
-
-    def close(self) -> None:
-        """Break every connection and take no more."""
-        for each in (self._listener, *self._open):
-            with closing(each):
-                try:
-                    each.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue  # it had ended by itself
-
-
-@pytest.fixture
-def proxy(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    with closing(Proxy(s3.url)) as running:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", running.url)
-        yield running
-
-
-def test_a_server_that_dies_in_the_middle_may_come_back(
-    s3: S3Server, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_publisher_that_was_taken_for_dead_shows_nothing(
+    storage: Storage, published: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = f"s3://{s3.bucket}/{tmp_path.name}"
-    before = publish(open_storage(root), "green", "2024-01", table(5), counts(5), MADE_OF)
+    before = published(62).manifest
+    claim = versions._claim
 
-    def cut(batch: pl.DataFrame) -> pl.DataFrame:
-        proxy.close()
-        return batch
+    def after_a_long_sleep(storage: Storage, folder: str, content: dict[str, Any]) -> None:
+        assert sweep(storage, BASE, NOW) == [folder.rpartition("/")[2]]
+        claim(storage, folder, content)
 
-    dying = table(10).collect().lazy().map_batches(cut, streamable=True)
-    with pytest.raises(UnavailableError, match=r"writing s3://.*the storage failed"):
-        publish(open_storage(root), "green", "2024-01", dying, counts(10), MADE_OF)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
-    again = open_storage(root)
-    assert current(again, "green", "2024-01") == before
-    after = publish(again, "green", "2024-01", table(10), counts(10), MADE_OF)
-    assert current(again, "green", "2024-01") == after
-    assert read(again, after).height == 10
+    monkeypatch.setattr(versions, "_claim", after_a_long_sleep)
+    with pytest.raises(UnavailableError, match="took this one for dead"):
+        published(63)
+    assert current(storage, "green", "2024-01") == before
+    assert names(storage) == [before["version"]]
+
+
+def test_history_is_of_the_months_that_are_published(storage: Storage, tmp_path: Path) -> None:
+    def month(number: int, distance: float) -> Published:
+        shifted = [
+            {
+                **trip,
+                "trip_distance": distance,
+                **{
+                    name: trip[name].replace(month=number)
+                    for name in ("lpep_pickup_datetime", "lpep_dropoff_datetime")
+                },
+            }
+            for trip in whole_month()
+            if trip["lpep_pickup_datetime"].day < 29
+        ]
+        path = write(tmp_path, table(shifted), f"{number}.parquet")
+        made_of = replace(MADE_OF, sha256=f"{number}{distance}")
+        return publish(storage, "green", f"2024-0{number}", opened(path), made_of, LOOSE)
+
+    first, second, fourth = month(1, 2.0), month(2, 4.0), month(4, 9.0)
+    assert first.manifest["history"] == []
+    assert read(storage, first.manifest)["pair_trips"].null_count() == first.manifest["rows"]
+    assert second.manifest["history"] == [
+        {"month": "2024-01", "version": first.manifest["version"]}
+    ]
+    (trips,) = read(storage, second.manifest)["pair_trips"].unique()
+    assert trips == first.manifest["rows"]
+    assert [each["month"] for each in fourth.manifest["history"]] == ["2024-02", "2024-01"]
+    (miles,) = read(storage, fourth.manifest)["pair_median_miles"].unique()
+    assert miles == pytest.approx(3.0, rel=0.1)
+    # A later month is no history, and the same month twice is unchanged.
+    assert month(1, 2.0).state == month(4, 9.0).state == "unchanged"
+
+
+def held(storage: Storage, tmp_path: Path) -> Published:
+    path = write(tmp_path, table([row()]))
+    return publish(storage, "green", "2024-01", opened(path), MADE_OF)
+
+
+def test_a_month_that_is_not_plausible_is_held_back_and_one_command_publishes_it(
+    storage: Storage, published: Publish, tmp_path: Path
+) -> None:
+    before = published(62).manifest
+    result = held(storage, tmp_path)
+    assert result.state == "held"
+    assert result.manifest["doubts"] == ["30 days have no trip: 1-14, 16-31 (1 at most)"]
+    assert current(storage, "green", "2024-01") == before
+    assert read(storage, result.manifest).height == 1
+    assert held(storage, tmp_path).manifest == result.manifest
+    assert len(names(storage)) == 2
+    shown = publish_held(storage, "green", "2024-01")
+    assert current(storage, "green", "2024-01") == shown == result.manifest
+    with pytest.raises(DataError, match="no version of green 2024-01 is held back"):
+        publish_held(storage, "green", "2024-01")
+    assert held(storage, tmp_path).state == "unchanged"
+
+
+def test_a_held_month_is_judged_again_when_the_limits_are_others(
+    storage: Storage, tmp_path: Path
+) -> None:
+    first = held(storage, tmp_path)
+    path = write(tmp_path, table([row()]))
+    again = publish(storage, "green", "2024-01", opened(path), MADE_OF, LOOSE)
+    assert (again.state, again.manifest["version"]) == ("published", first.manifest["version"])
+
+
+def test_made_up_months_are_not_doubted(storage: Storage, tmp_path: Path) -> None:
+    path = write(tmp_path, table([row()]))
+    made_of = replace(MADE_OF, source="generator")
+    result = publish(storage, "green", "2024-01", opened(path), made_of)
+    assert (result.state, result.manifest["made_up"]) == ("published", True)

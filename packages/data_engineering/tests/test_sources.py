@@ -1,23 +1,24 @@
-"""What a source means, and which months fall back to the generator."""
+"""What a source means, which are allowed, and that nothing takes the place of real trips."""
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
-from data_engineering import contract, sources
+from data_engineering.contract import months as contract
 from data_engineering.errors import BadInputError
-from data_engineering.sources import Origin, resolve, tlc_or_generator
+from data_engineering.sources.allowed import check_allowed
+from data_engineering.sources.origin import Origin, check_reachable, fetch, resolve
 from s3_server import free_ports
 
 from .http_site import Site
 
 NAME = "green_tripdata_2024-01.parquet"
+ANY = ["*"]
 
 
-def origin(source: str) -> Origin:
-    return resolve(source, "green", "2024-01", rows=10, seed=1)
+def origin(source: str, month: str = "2024-01") -> Origin:
+    return resolve(source, "green", month, rows=10, seed=1)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ def origin(source: str) -> Origin:
         ("http://a.test/trips/", "url", f"http://a.test/trips/{NAME}"),
         ("http://a.test", "url", f"http://a.test/{NAME}"),
         ("http://a.test/jan.parquet", "url", "http://a.test/jan.parquet"),
+        ("http://a.test/jan.csv.gz", "url", "http://a.test/jan.csv.gz"),
         ("http://a.test/trips?key=k", "url", f"http://a.test/trips/{NAME}?key=k"),
         ("s3://bucket/trips", "url", f"s3://bucket/trips/{NAME}"),
     ],
@@ -68,57 +70,107 @@ def test_passwords_and_signatures_are_not_shown() -> None:
     assert shown == "https://a.test/jan.parquet"
 
 
-def tlc_months() -> list[Origin]:
-    return [resolve("", "green", month, rows=10, seed=1) for month in ("2023-12", "2024-01")]
-
-
-def test_all_months_are_generated_when_tlc_cannot_be_reached(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_nothing_takes_the_place_of_real_trips_when_tlc_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (port,) = free_ports(1)
     monkeypatch.setenv("TLC_TRIP_DATA_URL", f"http://127.0.0.1:{port}/trip-data")
-    with caplog.at_level(logging.WARNING):
-        found = tlc_or_generator(tlc_months(), rows=10, seed=3)
-    assert found == [
-        Origin("generator", "green", month, rows=10, seed=3) for month in ("2023-12", "2024-01")
-    ]
-    (warning,) = caplog.messages
-    assert f"127.0.0.1:{port}" in warning
-    assert "refused" in warning
-    assert "GENERATED" in warning
+    with pytest.raises(BadInputError) as raised:
+        check_reachable([origin("")])
+    said = str(raised.value)
+    assert f"TLC's site cannot be reached (http://127.0.0.1:{port}/trip-data: " in said
+    assert "refused" in said
+    assert "--source generator" in said
 
 
-def test_a_month_that_tlc_has_not_published_is_an_error_and_not_generated(
+def test_other_sources_are_not_asked_whether_they_are_there() -> None:
+    (port,) = free_ports(1)
+    check_reachable([origin(f"http://127.0.0.1:{port}/trips")])
+    check_reachable([origin("generator")])
+
+
+def test_a_month_that_tlc_has_not_published_is_an_error(
     web: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     web.status_of_missing = 403
     monkeypatch.setenv("TLC_TRIP_DATA_URL", web.url)
-    asked = tlc_months()
-    assert tlc_or_generator(asked, rows=10, seed=3) == asked
+    asked = [origin("", month) for month in ("2023-12", "2024-01")]
+    check_reachable(asked)
     with pytest.raises(BadInputError, match=r"TLC has not published green 2023-12.*answers 403"):
-        sources.fetch(asked[0], tmp_path)
-
-
-def test_a_url_that_is_named_is_never_replaced() -> None:
-    (port,) = free_ports(1)
-    asked = [origin(f"http://127.0.0.1:{port}/trips")]
-    assert tlc_or_generator(asked, rows=10, seed=3) == asked
+        fetch(asked[0], tmp_path, [])
 
 
 def test_a_missing_file_tells_what_lies_beside(tmp_path: Path) -> None:
     (tmp_path / "green_tripdata_2023-11.parquet").touch()
     with pytest.raises(BadInputError, match=rf"no file .*{NAME}: .*has green_tripdata_2023-11"):
-        sources.fetch(origin(str(tmp_path)), tmp_path)
+        fetch(origin(str(tmp_path)), tmp_path, ANY)
     with pytest.raises(BadInputError, match=r"there is no folder .*nowhere on this machine"):
-        sources.fetch(origin(str(tmp_path / "nowhere" / "jan.parquet")), tmp_path)
+        fetch(origin(str(tmp_path / "nowhere" / "jan.parquet")), tmp_path, ANY)
 
 
-def test_a_folder_gives_the_file_of_the_month(tmp_path: Path) -> None:
-    (tmp_path / NAME).write_bytes(b"x")
-    assert sources.fetch(origin(str(tmp_path)), tmp_path / "to") == tmp_path / NAME
+@pytest.mark.parametrize("form", [".parquet", ".csv", ".csv.gz"])
+def test_a_folder_gives_the_file_of_the_month(tmp_path: Path, form: str) -> None:
+    path = tmp_path / NAME.replace(".parquet", form)
+    path.write_bytes(b"x")
+    assert fetch(origin(str(tmp_path)), tmp_path / "to", ANY) == path
 
 
 def test_sources_are_named_as_current_json_has_them() -> None:
     kinds = {origin(source).kind for source in ("", "generator", "/a", "http://a.test")}
     assert kinds == {"tlc", "generator", "path", "url"}
     assert contract.file_name("green", "2024-01") == NAME
+
+
+PLACES = ["/data/tlc", "https://a.test/trips", "s3://ours/in/"]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "/data/tlc/jan.parquet",
+        "/data/tlc",
+        "https://a.test/trips/jan.parquet",
+        "https://a.test/trips?key=k",
+        "s3://ours/in/jan.parquet",
+    ],
+)
+def test_what_lies_in_an_allowed_place_is_allowed(location: str) -> None:
+    check_allowed(location, location, PLACES)
+    check_allowed(location, location, ["*"])
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "/etc/passwd",
+        "/data/tlc/../secret",
+        "/data/tlc-other/jan.parquet",
+        "http://a.test/trips/jan.parquet",
+        "https://a.test:8443/trips/jan.parquet",
+        "https://a.test/tripsandmore",
+        "https://a.test/trips/../secret",
+        "https://a.test/trips/%2e%2e/secret",
+        "https://a.test.evil.test/trips/x",
+        "https://a.test@evil.test/trips/x",
+        "s3://ours/other",
+        "s3://theirs/in/x",
+    ],
+)
+def test_what_lies_elsewhere_is_not(location: str) -> None:
+    with pytest.raises(BadInputError, match=r"TRIP_DATA_SOURCES.*allows.*/data/tlc"):
+        check_allowed(location, location, PLACES)
+
+
+def test_a_link_out_of_an_allowed_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret").write_text("x")
+    (tmp_path / "in" / NAME).symlink_to(tmp_path / "secret")
+    with pytest.raises(BadInputError, match="may not be read from"):
+        fetch(origin(str(tmp_path / "in")), tmp_path, [str(tmp_path / "in")])
+
+
+def test_a_redirect_to_another_server_is_not_followed(web: Site, tmp_path: Path) -> None:
+    web.redirects["/trips/" + NAME] = "http://127.0.0.1:9/secret"
+    with pytest.raises(BadInputError, match=r"may not be read from http://127.0.0.1:9/secret"):
+        fetch(origin(f"{web.url}/trips"), tmp_path, [web.url])
+    assert list(tmp_path.iterdir()) == []

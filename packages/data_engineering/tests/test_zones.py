@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
-from data_engineering.zones import BOROUGH_OF
+from data_engineering.trips.zones import BOROUGH_OF
 
 
 def test_every_known_zone_lies_in_one_of_six_boroughs():

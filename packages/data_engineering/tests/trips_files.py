@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import polars as pl
+from data_engineering.publish.build import Built, build
+from data_engineering.storage.objects import Storage
+from data_engineering.trips.history import PairHistory
+from data_engineering.trips.judge import judge, reasons_of, with_minutes
+from data_engineering.trips.read import TripFile, open_trips
+from data_engineering.trips.tally import Tally
 
 MONTH = "2024-01"
 GOOD: dict[str, Any] = {
@@ -32,13 +39,23 @@ def row(**changed: Any) -> dict[str, Any]:
     return {**GOOD, **changed}
 
 
+def whole_month(*others: Mapping[str, Any], a_day: int = 2) -> list[dict[str, Any]]:
+    """Return good trips on every day of the month, no two alike, and some other rows."""
+    start = datetime(2024, 1, 1, 8)
+    times = [start + timedelta(days=d, minutes=7 * n) for d in range(31) for n in range(a_day)]
+    trips = [
+        row(lpep_pickup_datetime=at, lpep_dropoff_datetime=at + timedelta(minutes=12))
+        for at in times
+    ]
+    return [*trips, *map(dict, others)]
+
+
 def table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Return the rows in TLC's types."""
     times = dict.fromkeys(("lpep_pickup_datetime", "lpep_dropoff_datetime"), pl.Datetime("us"))
     kinds: dict[str, Any] = {
         **times,
-        "PULocationID": pl.Int32,
-        "DOLocationID": pl.Int32,
+        **{name: _codes(rows, name) for name in ("PULocationID", "DOLocationID")},
         "passenger_count": pl.Float64,
         "trip_distance": pl.Float64,
         "fare_amount": pl.Float64,
@@ -46,8 +63,50 @@ def table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(list(rows), schema_overrides=kinds)
 
 
+def _codes(rows: Sequence[Mapping[str, Any]], name: str) -> type[pl.DataType]:
+    return pl.Float64 if any(isinstance(each[name], float) for each in rows) else pl.Int32
+
+
 def write(folder: Path, frame: pl.DataFrame, name: str = "green_tripdata_2024-01.parquet") -> Path:
     """Write the table as a file and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     frame.write_parquet(folder / name)
     return folder / name
+
+
+def opened(path: Path, cab: str = "green") -> TripFile:
+    """Return the file as the publisher gets it."""
+    return open_trips(lambda: cast(BinaryIO, path.open("rb")), cab, str(path))
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made of a file."""
+
+    built: Built
+    features: pl.DataFrame
+    quarantine: pl.DataFrame
+
+    @property
+    def tally(self) -> Tally:
+        return self.built.tally
+
+
+def made_of(
+    path: Path,
+    folder: Path,
+    cab: str = "green",
+    month: str = MONTH,
+    history: PairHistory | None = None,
+) -> Made:
+    """Build a file's features and quarantine into a folder, and read them."""
+    storage = Storage(str(folder))
+    built = build(opened(path, cab), month, history or PairHistory(), storage, "built")
+    files = [pl.read_parquet(built.files[name].uri) for name in ("features", "quarantine")]
+    return Made(built, *files)
+
+
+def judged(path: Path, cab: str = "green", month: str = MONTH) -> list[list[str]]:
+    """Return the reasons of each row that can be told from the row alone."""
+    frames = [judge(with_minutes(batch), month) for batch in opened(path, cab).batches()]
+    return [reasons_of(marks) for frame in frames for marks in frame["marks"]]

@@ -11,5 +11,9 @@ class BadInputError(DataError):
     """What was asked for cannot be had: the same try would fail again."""
 
 
+class HeldBackError(BadInputError):
+    """A month was written, but is not shown to readers: somebody has to look at it first."""
+
+
 class UnavailableError(DataError):
-    """A server did not answer or broke off: another try may succeed."""
+    """A server did not answer or broke off, or a disk is full: another try may succeed."""

@@ -7,17 +7,16 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-import polars as pl
-
-from data_engineering import contract, sources, tables
-from data_engineering.errors import BadInputError
-from data_engineering.features import features
-from data_engineering.publish import Provenance, publish
-from data_engineering.sources import Origin
-from data_engineering.storage import Storage
-from data_engineering.validate import Tally, check_columns, judge, tally, trips
+from data_engineering.contract.reasons import NOTED, REASONS
+from data_engineering.errors import BadInputError, HeldBackError
+from data_engineering.publish.manifest import Manifest, Provenance
+from data_engineering.publish.versions import Published, publish
+from data_engineering.sources import origin as origins
+from data_engineering.sources.origin import Origin
+from data_engineering.storage.objects import Storage, local_files
+from data_engineering.trips.read import open_trips
 
 log = logging.getLogger(__name__)
 
@@ -37,49 +36,49 @@ class Landed:
         return cls(**{**fields, "made_of": Provenance(**fields["made_of"])})
 
 
-@dataclass(frozen=True)
-class Validated:
-    """A landed file whose columns and rows are known: {column: feature}, and the counts."""
-
-    landed: Landed
-    columns: dict[str, str]
-    tally: Tally
-
-    @classmethod
-    def of(cls, fields: Mapping[str, Any]) -> Validated:
-        """Make it again from what `dataclasses.asdict` returned."""
-        return cls(Landed.of(fields["landed"]), dict(fields["columns"]), Tally(**fields["tally"]))
-
-
 def plan(
-    storage: Storage, cab: str, months: Sequence[str], source: str, *, rows: int, seed: int
+    storage: Storage,
+    cab: str,
+    months: Sequence[str],
+    source: str,
+    *,
+    rows: int,
+    seed: int,
+    places: Sequence[str],
 ) -> list[Origin]:
     """Decide where each month comes from, after a look whether results can be stored at all.
 
     Raises:
-        DataError: the storage cannot be used, or a parameter makes no sense.
+        DataError: the storage cannot be used, a parameter makes no sense, the source is not
+            allowed, or TLC's site cannot be reached.
     """
     if rows < 1:
         raise BadInputError(f"rows is {rows}: it must be 1 or more")
-    origins = [
-        sources.resolve(source, cab, month, rows=rows, seed=seed) for month in sorted(set(months))
+    found = [
+        origins.resolve(source, cab, month, rows=rows, seed=seed) for month in sorted(set(months))
     ]
+    origins.check_places(found, places)
     storage.check()
-    return sources.tlc_or_generator(origins, rows=rows, seed=seed)
+    origins.check_reachable(found)
+    return found
 
 
-def fetch(storage: Storage, origin: Origin) -> Landed:
+def fetch(storage: Storage, origin: Origin, places: Sequence[str]) -> Landed:
     """Bring a month's file into the storage, unchanged; a file that is there already stays.
 
+    Its columns are looked at before: what is no trip file is not copied anywhere.
+
     Raises:
-        DataError: it cannot be had; with the file's name or URL.
+        DataError: it cannot be had, or is no trip file; with the file's name or URL.
     """
     with tempfile.TemporaryDirectory(prefix="trips-") as folder:
-        path = sources.fetch(origin, Path(folder))
+        path = origins.fetch(origin, Path(folder), places)
         uri = str(path) if origin.kind == "path" else origin.uri
-        digest = sources.sha256(path)
-        key = f"raw/{origin.cab}/{origin.month}/{digest[:16]}.parquet"
-        if storage.keys(key):
+        with local_files(f"reading {path}"):
+            form = open_trips(lambda: cast(BinaryIO, path.open("rb")), origin.cab, uri).form
+        digest = origins.sha256(path)
+        key = f"raw/{origin.cab}/{origin.month}/{digest[:16]}.{form}"
+        if storage.stat(key):
             log.info("%s is at %s already", uri, storage.uri(key))
         else:
             storage.upload(path, key)
@@ -87,64 +86,48 @@ def fetch(storage: Storage, origin: Origin) -> Landed:
     return Landed(origin.cab, origin.month, key, Provenance(origin.kind, uri, digest))
 
 
-def validate(storage: Storage, landed: Landed) -> Validated:
-    """Check a landed file's columns and count its rows.
+def publish_month(storage: Storage, landed: Landed) -> Published:
+    """Build the features of a landed file and publish them, unless the month is held back.
 
     Raises:
-        BadInputError: it is not Parquet, is not TLC's, or has no usable row of its month.
+        DataError: the file is damaged or holds nothing to publish, or nothing can be written.
     """
     where = landed.made_of.source_uri
-    _check_magic(storage, landed.key, where)
-    with tables.explained(f"reading {storage.uri(landed.key)}", where):
-        file = tables.scan(storage, landed.key)
-        columns = check_columns(file.collect_schema(), landed.cab, where)
-        counts = tally(judge(trips(file, columns), landed.month), landed.month, where)
-    return Validated(landed, columns, counts)
+    with storage.explained(f"reading {storage.uri(landed.key)}"):
+        file = open_trips(lambda: storage.reading(landed.key), landed.cab, where)
+        for line in file.columns.lines():
+            log.info("%s has %s", where, line)
+        return publish(storage, landed.cab, landed.month, file, landed.made_of)
 
 
-def publish_features(storage: Storage, validated: Validated) -> dict[str, Any]:
-    """Build the features of a validated file and publish them; return current.json's content.
-
-    Raises:
-        DataError: they cannot be written.
-    """
-    landed = validated.landed
-    where = landed.made_of.source_uri
-    with tables.explained(f"building the features of {where}", where):
-        return publish(
-            storage,
-            landed.cab,
-            landed.month,
-            _features(storage, validated),
-            validated.tally,
-            landed.made_of,
+def refuse_held(published: Published, root: str) -> Manifest:
+    """Return the manifest; HeldBackError, which says why and what to do, if it is held back."""
+    content = published.manifest
+    if published.state == "held":
+        cab, month = content["cab"], content["month"]
+        raise HeldBackError(
+            f"{cab} {month} of {content['source_uri']} is held back: "
+            f"{'; '.join(content['doubts'])}. Readers see what they saw before. Look at "
+            f"{content['uri'].rpartition('/')[0]}; to publish it anyway: python -m "
+            f"data_engineering publish-held --cab {cab} --month {month} --root {root}"
         )
+    return content
 
 
-def summary_lines(validated: Validated) -> list[str]:
+def summary_lines(published: Published) -> list[str]:
     """Return a table of what became of a month's rows, one line each."""
-    landed, counts = validated.landed, validated.tally
+    content = published.manifest
+    made_up = " (made up)" if content["made_up"] else ""
     lines = [
-        f"{landed.cab} {landed.month}",
-        f"  {'rows read':24}{counts.rows_read:>12,}",
-        f"  {'kept':24}{counts.rows_kept:>12,}",
+        f"{content['cab']} {content['month']}{made_up}: {published.state}",
+        f"  {'rows read':24}{content['rows_read']:>12,}",
+        f"  {'kept':24}{content['rows_kept']:>12,}",
     ]
-    for reason, meaning in contract.REASONS.items():
-        lines.append(f"  {reason:24}{counts.set_aside[reason]:>12,}  set aside: {meaning}")
-    for name, meaning in contract.NOTED.items():
-        lines.append(f"  {name:24}{counts.noted[name]:>12,}  kept with {meaning}")
+    for reason, meaning in REASONS.items():
+        rows = content["set_aside"][reason]
+        lines.append(f"  {reason:24}{rows:>12,}  set aside: {meaning}")
+    for name, meaning in NOTED.items():
+        lines.append(f"  {name:24}{content['noted'][name]:>12,}  kept with {meaning}")
+    lines.append(f"  {'source':24}{content['source']}: {content['source_uri']}")
+    lines.append(f"  {'features':24}{content['uri']}")
     return lines
-
-
-def _features(storage: Storage, validated: Validated) -> pl.LazyFrame:
-    landed = validated.landed
-    rows = trips(tables.scan(storage, landed.key), validated.columns)
-    return features(judge(rows, landed.month))
-
-
-def _check_magic(storage: Storage, key: str, where: str) -> None:
-    begin = storage.get(key, first=64) or b""
-    if not begin:
-        raise BadInputError(f"{where} is not a Parquet file: it is empty")
-    if not begin.startswith(b"PAR1"):
-        raise BadInputError(f"{where} is not a Parquet file: it begins with {begin[:40]!r}")

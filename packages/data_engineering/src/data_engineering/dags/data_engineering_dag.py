@@ -7,7 +7,6 @@ file loads no Polars.
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -19,18 +18,19 @@ from airflow.sdk import (
     Param,
     RetryAction,
     RetryRule,
+    TriggerRule,
     dag,
     get_current_context,
     task,
     task_group,
 )
 from airflow.sdk.exceptions import AirflowSkipException
-from data_engineering import contract
+from data_engineering.contract import months as contract
 from data_engineering.errors import BadInputError
 
 log = logging.getLogger(__name__)
 
-ROOT = os.environ.get("TRIP_DATA_ROOT") or contract.DEFAULT_ROOT
+ROOT = contract.data_root()
 
 DOC = f"""
 Fetches months of TLC taxi trips, sets aside the rows that are no usable trips, builds features and
@@ -39,9 +39,11 @@ With `run_flows` it then trains the model on the months before and predicts the 
 
 - **A task failed at once:** its input or the S3 server's settings are wrong; the error in its log
   names the file, column, URL or bucket. Readers still see the version before.
+- **A month is held back:** it is not plausible; the log says why, and the command that publishes
+  it anyway.
 - **A task is up for retry:** a server did not answer.
-- **GENERATED trips:** the log of `months` says that TLC's site could not be reached. A source that
-  is named is never replaced.
+- **Made-up trips** are made only for the source `generator`, below `{ROOT}/{contract.MADE_UP}/`.
+- A source other than TLC's site must be in `$TRIP_DATA_SOURCES` of the workers.
 
 Without Airflow: `python -m data_engineering --cab green --month 2024-01`.
 """
@@ -66,9 +68,9 @@ PARAMS = {
         "",
         type=["string", "null"],
         title="Source",
-        description="Empty or tlc: TLC's site (the generator where it cannot be reached). "
-        "generator: made-up trips. Or a file, a folder or an http(s):// or s3:// URL that holds "
-        "TLC's Parquet files, as the worker sees it.",
+        description="Empty or tlc: TLC's site. generator: made-up trips, below made-up/. Or a "
+        "file, a folder or an http(s):// or s3:// URL that holds TLC's files, as the worker sees "
+        "it; $TRIP_DATA_SOURCES of the workers says which are allowed.",
     ),
     "rows": Param(
         60_000, type="integer", minimum=1, title="Rows", description="Generator: rows a month."
@@ -98,6 +100,8 @@ PARAMS = {
     ),
 }
 
+_ROOT_OF_RUN = "{{ root_for(params.source, '%s') }}" % ROOT  # noqa: UP031
+
 # By name alone: to check an s3:// URI Airflow loads boto3, in every parse and every task.
 FEATURES = Asset(name="trip_features", group="trips")
 
@@ -109,65 +113,83 @@ UNLESS_INPUT_IS_BAD = ExceptionRetryPolicy(
 ONLY_IF_CUT_OFF = ExceptionRetryPolicy(rules=[], default=RetryAction.FAIL)
 
 
+MONTHS_AT_ONCE = 4
+"""How many months are fetched at the same time."""
+
+
 @task
 def months(params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     """Decide where each month comes from, after a look whether S3 takes our credentials."""
     from data_engineering import steps
-    from data_engineering.storage import open_storage
 
     asked = params or {}
+    storage = _storage(asked["source"])
     origins = steps.plan(
-        open_storage(ROOT),
+        storage,
         asked["cab"],
         [*contract.train_months(asked["month"], asked["train_months"]), asked["month"]],
         asked["source"] or "",
         rows=asked["rows"],
         seed=asked["seed"],
+        places=_places(),
     )
     return [asdict(origin) for origin in origins]
 
 
-@task(map_index_template="{{ month }}")
+@task(map_index_template="{{ month }}", max_active_tis_per_dagrun=MONTHS_AT_ONCE)
 def fetch(origin: dict[str, Any]) -> dict[str, Any]:
-    """Bring a month's file to the bucket, as it came."""
+    """Look at a month's file and bring it to the bucket, as it came."""
     from data_engineering import steps
-    from data_engineering.sources import Origin
-    from data_engineering.storage import open_storage
+    from data_engineering.sources.origin import Origin
 
     _name_after(origin["month"])
-    return asdict(steps.fetch(open_storage(ROOT), Origin(**origin)))
+    made = Origin(**origin)
+    return asdict(steps.fetch(_storage(made.kind), made, _places()))
 
 
-@task(map_index_template="{{ month }}")
-def validate(landed: dict[str, Any]) -> dict[str, Any]:
-    """Check a month's columns, and count its rows by why they are set aside."""
+# One month after the other, in the order of months: its history is made of those before it.
+@task(
+    map_index_template="{{ month }}",
+    outlets=[FEATURES],
+    trigger_rule=TriggerRule.ALL_DONE,
+    max_active_tis_per_dagrun=1,
+)
+def publish(origin: dict[str, Any], ti: Any = None, outlet_events: Any = None) -> dict[str, Any]:
+    """Build a month's features straight into S3, and show them to readers if they are plausible."""
     from data_engineering import steps
-    from data_engineering.storage import open_storage
 
-    _name_after(landed["month"])
-    validated = steps.validate(open_storage(ROOT), steps.Landed.of(landed))
-    for line in steps.summary_lines(validated):
+    month = origin["month"]
+    _name_after(month)
+    landed = ti.xcom_pull(task_ids="month.fetch", map_indexes=ti.map_index)
+    if landed is None:
+        raise BadInputError(f"the file of {month} did not arrive: see month.fetch[{ti.map_index}]")
+    root = contract.root_for(origin["kind"], ROOT)
+    published = steps.publish_month(_storage(origin["kind"]), steps.Landed.of(landed))
+    for line in steps.summary_lines(published):
         log.info(line)
-    return asdict(validated)
-
-
-@task(map_index_template="{{ month }}", outlets=[FEATURES])
-def publish(validated: dict[str, Any], outlet_events: Any = None) -> dict[str, Any]:
-    """Build a month's features straight into S3, and show them to readers."""
-    from data_engineering import steps
-    from data_engineering.storage import open_storage
-
-    _name_after(validated["landed"]["month"])
-    published = steps.publish_features(open_storage(ROOT), steps.Validated.of(validated))
-    shown = ("cab", "month", "version", "uri", "rows", "source")
-    outlet_events[FEATURES].extra = {name: published[name] for name in shown}
-    return published
+    content = steps.refuse_held(published, root)
+    shown = ("cab", "month", "version", "uri", "rows", "source", "made_up")
+    outlet_events[FEATURES].extra = {name: content[name] for name in shown}
+    return {name: content[name] for name in (*shown, "rows_read", "set_aside")}
 
 
 @task_group(group_id="month")
-def one_month(origin: dict[str, Any]) -> None:
-    """Carry one month from its source to its features; months do not wait for each other."""
-    publish(validate(fetch(origin)))  # type: ignore[arg-type]
+def each_month(origins: Any) -> None:
+    """Fetch months side by side, publish them one by one; a month that fails stops no other."""
+    fetch.expand(origin=origins) >> publish.expand(origin=origins)
+
+
+def _storage(source: str | None) -> Any:
+    from data_engineering.storage.objects import Storage
+
+    return Storage(contract.root_for(source, ROOT))
+
+
+def _places() -> list[str]:
+    """Return where trips may be read from: the bucket of the datasets is the team's own."""
+    from data_engineering.sources.allowed import allowed_places
+
+    return [*allowed_places(), ROOT]
 
 
 def flow(task_id: str, dag_id: str, conf: dict[str, str]) -> TriggerDagRunOperator:
@@ -215,7 +237,7 @@ def _name_after(month: str) -> None:
         "retry_delay": timedelta(seconds=10),
         "retry_policy": UNLESS_INPUT_IS_BAD,
     },
-    user_defined_macros={"train_months": contract.train_months},
+    user_defined_macros={"train_months": contract.train_months, "root_for": contract.root_for},
 )
 def data_engineering() -> None:
     """Wire the tasks."""
@@ -226,7 +248,7 @@ def data_engineering() -> None:
             "cab": "{{ params.cab }}",
             "train_months": "{{ train_months(params.month, params.train_months) | join(',') }}",
             "test_month": "{{ params.month }}",
-            "features_root": f"{ROOT}/features",
+            "features_root": _ROOT_OF_RUN + "/features",
         },
     )
     predict = flow(
@@ -235,11 +257,11 @@ def data_engineering() -> None:
         {
             "cab": "{{ params.cab }}",
             "month": "{{ params.month }}",
-            "features_root": f"{ROOT}/features",
-            "predictions_root": f"{ROOT}/predictions",
+            "features_root": _ROOT_OF_RUN + "/features",
+            "predictions_root": _ROOT_OF_RUN + "/predictions",
         },
     )
-    one_month.expand(origin=months()) >> train >> predict
+    each_month(months()) >> train >> predict
 
 
 data_engineering()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data_engineering.zones import BOROUGH_OF
+from data_engineering.trips.zones import BOROUGH_OF
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from data_engineering import trust
 from data_engineering.errors import BadInputError, UnavailableError
-from data_engineering.progress import Progress
+from data_engineering.sources.progress import Progress
+from data_engineering.storage.objects import local_meaning
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +46,23 @@ def unreachable(url: str, patience: Patience = Patience()) -> str | None:
     An answer that the file is not there is an answer; one that the server is out of order is not.
     """
     try:
-        with httpx.Client(timeout=patience.timeout, follow_redirects=True) as client:
+        with _client(patience) as client:
             status = client.head(url).status_code
     except httpx.TransportError as error:
         return _reason(error)
     return f"it answers {status}" if status >= 500 else None
 
 
-def download(url: str, to: Path, patience: Patience = Patience()) -> None:
+def download(
+    url: str, to: Path, patience: Patience = Patience(), check: Callable[[str], None] | None = None
+) -> None:
     """Download `url` to the path `to`, which appears only when all of it has arrived.
+
+    Args:
+        url: http or https.
+        to: the file.
+        patience: how long to wait.
+        check: called with each URL that is asked, of redirects too; it raises to refuse one.
 
     Raises:
         BadInputError: the server cannot be reached, or says that there is no such file.
@@ -61,15 +71,28 @@ def download(url: str, to: Path, patience: Patience = Patience()) -> None:
     part = to.with_name(f"{to.name}.part")
     state = _Download(url, part, patience)
     try:
-        with httpx.Client(timeout=patience.timeout, follow_redirects=True) as client:
+        with _client(patience, check) as client:
             state.run(client)
         part.replace(to)
     except (httpx.InvalidURL, httpx.TooManyRedirects) as error:
         raise BadInputError(f"{shown(url)} cannot be downloaded: {error}") from error
     except OSError as error:
-        raise BadInputError(f"cannot write {part}: {error}") from error
+        raise local_meaning(error, f"writing {part}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _client(patience: Patience, check: Callable[[str], None] | None = None) -> httpx.Client:
+    def ask(request: httpx.Request) -> None:
+        if check is not None:
+            check(str(request.url))
+
+    return httpx.Client(
+        timeout=patience.timeout,
+        follow_redirects=True,
+        verify=trust.context(),
+        event_hooks={"request": [ask]},
+    )
 
 
 def shown(url: str) -> str:
@@ -171,4 +194,6 @@ def _reason(error: httpx.TransportError) -> str:
             return "no connection in time"
         case httpx.TimeoutException():
             return "no answer in time"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return trust.advice()
     return str(error) or type(error).__name__

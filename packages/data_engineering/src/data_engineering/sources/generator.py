@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from data_engineering import contract
-from data_engineering.city import City, Floats, city
+from data_engineering.contract import months, reasons
+from data_engineering.sources.city import City, Floats, city
 
 CHUNK = 250_000
 """Rows made and written at once, so that a month of millions stays small in memory."""
@@ -77,8 +77,8 @@ class _Trips:
 
 def generate(path: Path, cab: str, month: str, *, rows: int, seed: int) -> None:
     """Write a month of `rows` generated trips to `path`, in TLC's Parquet form."""
-    contract.check_cab(cab)
-    year, number = (int(part) for part in contract.check_month(month).split("-"))
+    months.check_cab(cab)
+    year, number = (int(part) for part in months.check_month(month).split("-"))
     rng = np.random.default_rng([seed, zlib.crc32(cab.encode()), year, number])
     place = city(cab)
     writer: pq.ParquetWriter | None = None
@@ -126,7 +126,7 @@ def _pickup_times(
     rng: np.random.Generator, month: str, size: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     first = _second(month)
-    days = (_second(contract.month_after(month)) - first) // 86400
+    days = (_second(months.month_after(month)) - first) // 86400
     weekday = (first // 86400 + 3 + np.arange(days)) % 7  # 1970-01-01 was a Thursday
     demand = np.where((weekday >= 5)[:, None], _DEMAND_WEEKEND, _DEMAND_WORK).astype(float)
     slot = rng.choice(days * 24, size, p=demand.ravel() / demand.sum())
@@ -163,7 +163,7 @@ def _soil(rng: np.random.Generator, trips: _Trips, dirt: Dirt, month: str) -> No
     trips.seconds[some(dirt.non_positive)] = 0
     trips.refund[some(dirt.refund)] = True
     rows = some(dirt.other_month)
-    first, end = _second(month), _second(contract.month_after(month))
+    first, end = _second(month), _second(months.month_after(month))
     near = np.where(rng.random(len(rows)) < 0.7, first - 1, end)
     shift = rng.integers(0, 7200, len(rows))
     trips.pickup[rows] = np.where(near < first, near - shift, near + shift)
@@ -231,7 +231,7 @@ def _table(rng: np.random.Generator, trips: _Trips, cab: str, month: str) -> pa.
 
 def _fares(rng: np.random.Generator, trips: _Trips) -> Floats:
     """Return metered fares in dollars; a distance that is nonsense was not charged for."""
-    miles = np.where(trips.miles > contract.TOO_FAR_MILES, 3.0, trips.miles)
+    miles = np.where(trips.miles > reasons.TOO_FAR_MILES, 3.0, trips.miles)
     minutes = np.minimum(trips.seconds, 5400) / 60
     return np.round(3.0 + 2.4 * miles + 0.45 * minutes + rng.normal(0, 0.3, len(miles)), 1)
 

@@ -6,7 +6,8 @@ a run needs no lookup file and no network for them. A test compares them with TL
 
 from __future__ import annotations
 
-UNKNOWN = "Unknown"
+AIRPORTS = (1, 132, 138)
+"""Newark, JFK, LaGuardia."""
 
 _BOROUGHS: dict[str, str] = {
     "EWR": "1",
@@ -42,3 +43,5 @@ BOROUGH_OF: dict[int, str] = {
     zone: borough for borough, ranges in _BOROUGHS.items() for zone in _ids(ranges)
 }
 """Zone to borough, for every zone from 1 to 263."""
+
+BOROUGHS = tuple(_BOROUGHS)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
-from data_engineering import contract, s3
-from data_engineering.download import Patience, download, shown, unreachable
+from data_engineering.contract.months import check_published, file_name
 from data_engineering.errors import BadInputError
-from data_engineering.progress import Progress
+from data_engineering.sources.allowed import check_allowed
+from data_engineering.sources.download import Patience, download, shown, unreachable
+from data_engineering.sources.progress import Progress
+from data_engineering.storage.objects import Storage, local_files
 
 log = logging.getLogger(__name__)
 
 TLC_SITE = "https://d37ci6vzurychx.cloudfront.net/trip-data"
+FORMS = (".parquet", ".csv", ".csv.gz")
 
 
 def tlc_site() -> str:
@@ -33,7 +37,7 @@ class Origin:
     """Where one month's file is to come from.
 
     `location` is a path (of a file, or of a folder that holds TLC's file names), a URL (http, https
-    or s3; of a file if it ends in .parquet, else a prefix of TLC's file names), or empty for the
+    or s3; of a file if it ends like one, else a prefix of TLC's file names), or empty for the
     generator, which makes `rows` rows from `seed`.
     """
 
@@ -58,9 +62,10 @@ def resolve(source: str, cab: str, month: str, *, rows: int, seed: int) -> Origi
     "" and "tlc" mean TLC's own site, "generator" the generator; anything else is a path or a URL.
 
     Raises:
-        BadInputError: `source` is a relative path, or a URL of a kind that we cannot read.
+        BadInputError: `source` is a relative path, or a URL of a kind that we cannot read, or
+            TLC has no trips of that month.
     """
-    name = contract.file_name(cab, month)
+    name = file_name(cab, check_published(cab, month))
     match source:
         case "" | "tlc":
             return Origin("tlc", cab, month, f"{tlc_site()}/{name}")
@@ -76,7 +81,7 @@ def resolve(source: str, cab: str, month: str, *, rows: int, seed: int) -> Origi
         case "file":
             return Origin("path", cab, month, parts.path)
         case "http" | "https" | "s3":
-            if not parts.path.endswith(".parquet"):
+            if not parts.path.endswith(FORMS):
                 parts = parts._replace(path=f"{parts.path.rstrip('/')}/{name}")
             return Origin("url", cab, month, parts.geturl())
     raise BadInputError(
@@ -94,60 +99,77 @@ def _split(source: str) -> SplitResult:
     return parts
 
 
-def tlc_or_generator(origins: list[Origin], *, rows: int, seed: int) -> list[Origin]:
-    """Return `origins`, or the generator's if they are TLC's and its site cannot be reached.
+def check_reachable(origins: Sequence[Origin]) -> None:
+    """Ask TLC's site once, if months are to come from there.
 
-    Asks the site once for all months, so that a run never mixes real and generated ones.
+    Raises:
+        BadInputError: it cannot be reached. Nothing takes the place of real trips by itself.
     """
     if not origins or origins[0].kind != "tlc":
-        return origins
+        return
     reason = unreachable(origins[0].location)
-    if reason is None:
-        return origins
-    log.warning(
-        "TLC's site cannot be reached (%s: %s). The trips of this run are GENERATED, not real. "
-        "For real ones give a file, folder or URL as source.",
-        tlc_site(),
-        reason,
-    )
-    return [Origin("generator", each.cab, each.month, rows=rows, seed=seed) for each in origins]
+    if reason is not None:
+        raise BadInputError(
+            f"TLC's site cannot be reached ({tlc_site()}: {reason}). For real trips give a file, "
+            "folder or URL as source (--source), or name a mirror in TLC_TRIP_DATA_URL; for "
+            "made-up ones ask for them: --source generator"
+        )
 
 
-def fetch(origin: Origin, folder: Path, patience: Patience | None = None) -> Path:
+def check_places(origins: Sequence[Origin], places: Sequence[str]) -> None:
+    """Raise BadInputError for an origin that the configuration does not allow.
+
+    Args:
+        origins: where months are to come from.
+        places: what `allowed.allowed_places` returned, and where datasets are kept.
+    """
+    for origin in origins:
+        if origin.kind in ("path", "url"):
+            check_allowed(origin.location, origin.uri, places)
+
+
+def fetch(
+    origin: Origin, folder: Path, places: Sequence[str], patience: Patience | None = None
+) -> Path:
     """Bring the month's file to `folder`, or return where it lies if it is local already.
 
     Raises:
-        BadInputError: there is no such file, or its server cannot be reached or refuses us.
-        UnavailableError: its server kept failing.
+        BadInputError: there is no such file, it is not allowed, or its server refuses us.
+        UnavailableError: its server kept failing, or the disk is full.
     """
-    target = folder / contract.file_name(origin.cab, origin.month)
+    check_places([origin], places)
+    target = folder / file_name(origin.cab, origin.month)
     match origin.kind:
         case "generator":
-            from data_engineering.generator import generate
+            from data_engineering.sources.generator import generate
 
             log.info("Generating %s", origin.uri)
-            generate(target, origin.cab, origin.month, rows=origin.rows, seed=origin.seed)
+            with local_files(f"writing {target}"):
+                generate(target, origin.cab, origin.month, rows=origin.rows, seed=origin.seed)
         case "path":
-            return _local(Path(origin.location), target.name)
+            return _local(Path(origin.location), target.name, places)
         case _ if origin.location.startswith("s3://"):
             _from_s3(origin.location, target, patience or Patience())
         case _:
-            _from_site(origin, target, patience or Patience())
+            _from_site(origin, target, places, patience or Patience())
     return target
 
 
 def sha256(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
+    with local_files(f"reading {path}"), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _local(path: Path, name: str) -> Path:
+def _local(path: Path, name: str, places: Sequence[str]) -> Path:
     try:
         if path.is_dir():
-            path = path / name
+            stem = name.removesuffix(FORMS[0])
+            names = [path / f"{stem}{form}" for form in FORMS]
+            path = next((each for each in names if each.is_file()), names[0])
         if not path.is_file():
             raise BadInputError(f"there is no file {path}{_beside(path)}")
+        check_allowed(str(path), str(path), places)
         with path.open("rb"):
             return path
     except OSError as error:
@@ -158,14 +180,18 @@ def _beside(path: Path) -> str:
     """Return a hint: what of TLC's lies in the folder of a path that is missing."""
     if not path.parent.is_dir():
         return f": there is no folder {path.parent} on this machine"
-    others = sorted(each.name for each in path.parent.glob("*_tripdata_*.parquet"))
+    others = sorted(each.name for each in path.parent.glob("*_tripdata_*"))
     listed = ", ".join(others[:6]) + (", …" if len(others) > 6 else "")
     return f": {path.parent} has {listed or 'no trip files'}"
 
 
-def _from_site(origin: Origin, target: Path, patience: Patience) -> None:
+def _from_site(origin: Origin, target: Path, places: Sequence[str], patience: Patience) -> None:
+    def check(url: str) -> None:
+        """A server may send us on to another: it must be an allowed one too."""
+        check_allowed(url, shown(url), [tlc_site(), *places])
+
     try:
-        download(origin.location, target, patience)
+        download(origin.location, target, patience, check)
     except BadInputError as error:
         # TLC's file server answers so for every name that it does not have.
         if origin.kind == "tlc" and "answers 403" in str(error):
@@ -176,14 +202,17 @@ def _from_site(origin: Origin, target: Path, patience: Patience) -> None:
 
 
 def _from_s3(uri: str, target: Path, patience: Patience) -> None:
-    bucket, key = s3.bucket_and_key(uri)
-    _, client = s3.connect()
-    with s3.explained(client, bucket, f"reading {uri}"):
-        # Listing tells a missing bucket from a missing object; a HEAD has no body to say so.
-        client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
-        size: int = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
-        progress = Progress(uri, size, patience.progress_every)
-        part = target.with_name(f"{target.name}.part")
-        client.download_file(bucket, key, str(part), Callback=progress.add)
-        part.replace(target)
-        progress.end()
+    prefix, _, key = uri.rpartition("/")
+    storage = Storage(prefix)
+    storage.check()  # tells a missing bucket from a missing object
+    stat = storage.stat(key)
+    if stat is None:
+        raise BadInputError(f"reading {uri}: there is no such object at {storage.server}")
+    progress = Progress(uri, stat.size, patience.progress_every)
+    part = target.with_name(f"{target.name}.part")
+    with local_files(f"writing {part}"), part.open("wb") as file:
+        for chunk in storage.chunks(key):
+            file.write(chunk)
+            progress.add(len(chunk))
+    part.replace(target)
+    progress.end()

@@ -1,0 +1,186 @@
+"""One pass over a month's file: features, quarantine and counts, in memory that does not grow.
+
+A refund is set aside if the row that it takes back is anywhere in the file, so refunds wait until
+all is read. Copies of rows are rare: only when there are some is the file read a second time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from data_engineering.contract.frames import FEATURES, QUARANTINE
+from data_engineering.contract.reasons import REASONS
+from data_engineering.publish.files import FileFacts, ParquetSink, parquet
+from data_engineering.storage.objects import Storage
+from data_engineering.trips import repeats
+from data_engineering.trips.features import features, quarantine
+from data_engineering.trips.history import PAIRS, PairCounts, PairHistory
+from data_engineering.trips.judge import BIT, judge, kept, with_minutes
+from data_engineering.trips.read import BATCH, TripFile
+from data_engineering.trips.tally import Tally
+
+EXAMPLES = 5
+"""Rows of each reason that the manifest shows."""
+
+_CENTURY = (datetime(2000, 1, 1), datetime(2100, 1, 1))
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was made of a file, in files that nobody reads yet."""
+
+    tally: Tally
+    files: dict[str, FileFacts]
+    examples: dict[str, list[dict[str, Any]]]
+
+
+def build(
+    source: TripFile, month: str, history: PairHistory, storage: Storage, folder: str
+) -> Built:
+    """Write features.parquet, quarantine.parquet and pairs.parquet of a month into `folder`.
+
+    Raises:
+        DataError: the file is damaged, holds nothing to publish, or cannot be written.
+    """
+    try:
+        return _Pass(source, month, history, storage, folder, _NONE).run()
+    except _HasCopiesError as found:
+        return _Pass(source, month, history, storage, folder, found.prints).run()
+
+
+_NONE = np.zeros(0, np.uint64)
+
+
+class _HasCopiesError(Exception):
+    """The file has rows that are there twice; what was written is thrown away."""
+
+    def __init__(self, prints: repeats.Prints) -> None:
+        super().__init__(f"{len(prints)} rows are there more than once")
+        self.prints = prints
+
+
+class _Pass:
+    """One reading of the file. `repeated` are fingerprints of rows known to be there twice."""
+
+    def __init__(
+        self,
+        source: TripFile,
+        month: str,
+        history: PairHistory,
+        storage: Storage,
+        folder: str,
+        repeated: repeats.Prints,
+    ) -> None:
+        self._source, self._month, self._history = source, month, history
+        self._storage, self._folder, self._repeated = storage, folder, repeated
+        self._marks: Counter[int] = Counter()
+        self._by_day = np.zeros(32, np.int64)
+        self._pairs = PairCounts()
+        self._examples: dict[str, list[dict[str, Any]]] = {name: [] for name in REASONS}
+        self._pickups: list[datetime] = []
+
+    def run(self) -> Built:
+        with ExitStack() as ending:
+            sinks = [
+                ending.enter_context(parquet(self._storage, f"{self._folder}/{name}", schema))
+                for name, schema in (
+                    ("features.parquet", FEATURES), ("quarantine.parquet", QUARANTINE),
+                )
+            ]  # fmt: skip
+            self._read(*sinks)
+            days = dict(enumerate(self._by_day.tolist()))
+            tally = Tally.of(self._marks, days, self._month)
+            tally.refuse_empty(self._month, self._source.where, self._span())
+            files = {
+                name: sink.end()
+                for name, sink in zip(("features", "quarantine"), sinks, strict=True)
+            }
+        with parquet(self._storage, f"{self._folder}/pairs.parquet", PAIRS) as sink:
+            sink.write(self._pairs.table())
+            files["pairs"] = sink.end()
+        return Built(tally, files, self._examples)
+
+    def _read(self, taken: ParquetSink, aside: ParquetSink) -> None:
+        copies = repeats.Copies(self._repeated)
+        prints: list[repeats.Prints] = [_NONE]
+        waiting: list[tuple[pl.DataFrame, repeats.Prints]] = []
+        for batch in self._source.batches():
+            judged = judge(with_minutes(batch), self._month)
+            printed = repeats.fingerprints(batch)
+            refund = batch.select(repeats.is_refund()).to_series()
+            if refund.any():
+                chosen = refund.to_numpy()
+                waiting.append((judged.filter(refund), printed[chosen]))
+                judged, printed = judged.filter(~refund), printed[~chosen]
+            prints.append(printed)
+            self._take(_mark(judged, "duplicate", copies.later(printed)), taken, aside)
+        known = pl.Series(np.concatenate(prints)).sort().to_numpy()
+        prints.clear()
+        if not len(self._repeated) and len(found := repeats.twice(known)):
+            raise _HasCopiesError(found)
+        if not waiting:
+            return
+        frame = pl.concat([each for each, _ in waiting])
+        printed = np.concatenate([each for _, each in waiting])
+        waiting.clear()
+        marked = _mark(frame, "refund", repeats.among(printed, known))
+        copies = repeats.Copies(repeats.twice(np.sort(printed)))
+        marked = _mark(marked, "duplicate", copies.later(printed))
+        for part in marked.iter_slices(BATCH):
+            self._take(part, taken, aside)
+
+    def _take(self, judged: pl.DataFrame, taken: ParquetSink, aside: ParquetSink) -> None:
+        for mark, rows in judged["marks"].value_counts().iter_rows():
+            self._marks[mark] += rows
+        good = judged.filter(kept())
+        made = features(good, self._history)
+        taken.write(made)
+        self._pairs.add(good)
+        self._by_day += np.bincount(made["day_of_month"].to_numpy(), minlength=32)
+        if good.height < judged.height:
+            bad = judged.filter(~kept())
+            held = quarantine(bad, self._history)
+            aside.write(held)
+            self._show(held)
+            self._note_pickups(bad["pickup_at"])
+
+    def _show(self, aside: pl.DataFrame) -> None:
+        for reason, shown in self._examples.items():
+            if len(shown) < EXAMPLES:
+                rows = aside.filter(pl.col("reasons").list.contains(reason))
+                shown += rows.head(EXAMPLES - len(shown)).select(_readable(), pl.exclude(
+                    "pickup_at")).to_dicts()  # fmt: skip
+
+    def _note_pickups(self, pickups: pl.Series) -> None:
+        sane = pickups.filter(pickups.is_between(*_CENTURY)).sort()
+        if len(sane):
+            self._pickups = sorted([*self._pickups, sane[0], sane[-1]])
+
+    def _span(self) -> str:
+        if not self._pickups:
+            return "none of its pickups is of this century"
+        return f"its pickups run from {self._pickups[0]} to {self._pickups[-1]}"
+
+
+def _mark(judged: pl.DataFrame, reason: str, holds: np.ndarray[Any, np.dtype[np.bool_]]) -> Any:
+    if not holds.any():
+        return judged
+    bits = pl.Series(holds.astype(np.uint16) * np.uint16(BIT[reason]))
+    return judged.with_columns((judged["marks"] | bits).alias("marks"))
+
+
+def _readable() -> pl.Expr:
+    """Return pickup times as text; Python has no years beyond 9999, Parquet has."""
+    at = pl.col("pickup_at")
+    sane = at.is_between(datetime(1, 1, 1), datetime(9999, 12, 31))
+    beyond = at.to_physical().cast(pl.String) + " µs since 1970"
+    return pl.when(sane).then(pl.when(sane).then(at).dt.to_string("iso")).otherwise(beyond).alias(
+        "pickup_at"
+    )  # fmt: skip

@@ -1,0 +1,70 @@
+"""Which rows of a trip file are trips. Pure: frames and expressions.
+
+A row's reasons are the bits of one number, in the contract's order, followed by what is noted of
+it: so a batch is counted by counting numbers.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import polars as pl
+
+from data_engineering.contract import reasons as contract
+from data_engineering.contract.months import check_month, month_after
+from data_engineering.contract.reasons import NOTED, REASONS
+
+BIT = {name: 1 << place for place, name in enumerate((*REASONS, *NOTED))}
+"""The bit of each reason and of each thing noted."""
+
+ASIDE = sum(BIT[name] for name in REASONS)
+"""A row with any of these bits is set aside."""
+
+
+def with_minutes(trips: pl.DataFrame) -> pl.DataFrame:
+    """Add `duration_minutes`."""
+    seconds = (pl.col("dropoff_at") - pl.col("pickup_at")).dt.total_microseconds()
+    return trips.with_columns((seconds / 60_000_000).alias("duration_minutes"))
+
+
+def holding(month: str) -> dict[str, pl.Expr]:
+    """Return the expression that is true where a reason holds or a thing is noted; never null.
+
+    All but `refund` and `duplicate`, which need to see more than one row.
+    """
+    first = datetime.fromisoformat(f"{check_month(month)}-01")
+    end = datetime.fromisoformat(f"{month_after(month)}-01")
+    pickup, minutes = pl.col("pickup_at"), pl.col("duration_minutes")
+    miles = pl.col("trip_distance_miles")
+    known = pl.all_horizontal(
+        pl.col("pickup_zone", "dropoff_zone").is_between(1, contract.LAST_KNOWN_ZONE)
+    )
+    return {
+        "other_month": ~pickup.is_between(first, end, closed="left").fill_null(False),
+        "non_positive_duration": (minutes <= 0).fill_null(True),
+        "too_long": (minutes > contract.TOO_LONG_MINUTES).fill_null(False),
+        "zero_distance": (miles <= 0).fill_null(True),
+        "too_far": (miles > contract.TOO_FAR_MILES).fill_null(False),
+        "unknown_zone": ~known.fill_null(False),
+        "outside_range": (
+            (minutes > 0) & ~minutes.is_between(contract.SHORTEST_MINUTES, contract.LONGEST_MINUTES)
+        ).fill_null(False),
+        "null_passenger_count": pl.col("passenger_count").is_null(),
+        "non_positive_fare": (pl.col("fare_dollars") <= 0).fill_null(False),
+    }
+
+
+def judge(trips: pl.DataFrame, month: str) -> pl.DataFrame:
+    """Add `marks`: the bits of the reasons and notes that hold."""
+    bits = [holds.cast(pl.UInt16) * BIT[name] for name, holds in holding(month).items()]
+    return trips.with_columns(pl.sum_horizontal(bits).cast(pl.UInt16).alias("marks"))
+
+
+def kept() -> pl.Expr:
+    """Return the expression that is true for rows that no reason sets aside."""
+    return (pl.col("marks") & ASIDE) == 0
+
+
+def reasons_of(marks: int) -> list[str]:
+    """Return the reasons that the bits stand for, in the contract's order."""
+    return [name for name in REASONS if marks & BIT[name]]
