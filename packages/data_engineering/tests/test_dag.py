@@ -118,7 +118,7 @@ def test_it_loads_alone_and_light(loaded: dict[str, Any]) -> None:
 
 def test_months_go_one_by_one_and_the_flows_follow(loaded: dict[str, Any]) -> None:
     assert loaded["downstream"] == {
-        "months": ["month.fetch"],
+        "months": ["month.fetch", "month.publish"],
         "month.fetch": ["month.publish"],
         "month.publish": ["train"],
         "train": ["predict"],
