@@ -7,9 +7,13 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_engineering.contract.months import CABS, check_month, data_root, months_in, root_for
 from data_engineering.errors import DataError
+
+if TYPE_CHECKING:
+    from data_engineering.publish.care import Version
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -83,6 +87,39 @@ def _publish_held(options: argparse.Namespace) -> int:
     return 0
 
 
+def _list(options: argparse.Namespace) -> int:
+    from data_engineering.publish.care import list_versions
+    from data_engineering.storage.objects import Storage
+
+    storage = Storage(options.root or data_root())
+    _print_versions(list_versions(storage, [options.cab] if options.cab else CABS))
+    return 0
+
+
+def _prune(options: argparse.Namespace) -> int:
+    from data_engineering.publish.care import prune
+    from data_engineering.storage.objects import Storage
+
+    cabs = [options.cab] if options.cab else CABS
+    storage = Storage(options.root or data_root())
+    removed = prune(storage, options.keep, cabs, dry_run=options.dry_run)
+    _print_versions(removed)
+    megabytes = sum(version.bytes for version in removed) / 1e6
+    would = "would be removed" if options.dry_run else "removed"
+    print(f"{len(removed)} versions, {megabytes:,.1f} MB {would}")
+    return 0
+
+
+def _print_versions(versions: Sequence[Version]) -> None:
+    for each in versions:
+        print(
+            f"{each.cab} {each.month} {each.name} {each.state:10} {each.rows:>10,} rows "
+            f"{each.bytes / 1e6:>9,.1f} MB"
+        )
+        for name in each.named_in:
+            print(f"    read by {name}")
+
+
 def _absolute(source: str) -> str:
     """Make a relative path absolute: workers of the DAG would read it from elsewhere."""
     if source in ("", "tlc", "generator") or "://" in source:
@@ -97,10 +134,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Command, text: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Command, text: str, cab: str | None = "green"
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
         added.set_defaults(command=run)
-        added.add_argument("--cab", choices=CABS, default="green")
+        added.add_argument("--cab", choices=CABS, default=cab)
         added.add_argument(
             "--root",
             default="",
@@ -121,6 +160,12 @@ def _parser() -> argparse.ArgumentParser:
         "publish-held", _publish_held, "Show the version of a month that is held back to readers."
     )
     _month(held)
+    command("list", _list, "List versions, their sizes, and what reads them.", None)
+    prune = command("prune", _prune, "Remove versions that are old.", None)
+    prune.add_argument(
+        "--keep", type=int, required=True, metavar="N", help="how many of each month stay"
+    )
+    prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     return parser
 
 

@@ -44,6 +44,15 @@ def version_name(made: datetime, made_from: str) -> str:
     return f"{made.strftime(TIME)}-{made_from}"
 
 
+def is_version(name: str) -> bool:
+    """Tell whether a folder's name is a version's."""
+    try:
+        datetime.strptime(name.partition("-")[0], TIME)
+    except ValueError:
+        return False
+    return True
+
+
 def is_made_from(manifest: Manifest | None, made_from: str) -> bool:
     """Tell whether a version has the very rows that would be made now."""
     return manifest is not None and str(manifest["version"]).endswith(f"-{made_from}")

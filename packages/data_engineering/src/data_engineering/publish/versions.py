@@ -38,11 +38,11 @@ from data_engineering.publish.catalogue import (
 )
 from data_engineering.publish.files import read_verified
 from data_engineering.publish.manifest import (
-    TIME,
     Manifest,
     Provenance,
     encoded,
     is_made_from,
+    is_version,
     made_from,
     manifest,
     version_name,
@@ -150,7 +150,7 @@ def sweep(storage: Storage, base: str, silent_for: timedelta = SILENT_FOR) -> li
     unfinished = [
         version
         for version in storage.folders(base)
-        if _is_version(version) and not is_whole(storage, f"{base}/{version}")
+        if is_version(version) and not is_whole(storage, f"{base}/{version}")
     ]
     storage.drop_uploads(f"{base}/", UPLOAD_ABANDONED_AFTER)
     if not unfinished:
@@ -236,14 +236,6 @@ def _drop(storage: Storage, folder: str) -> None:
         storage.delete_all(folder)
     except DataError as error:
         log.warning("%s stays for the next run to remove: %s", storage.uri(folder), error)
-
-
-def _is_version(name: str) -> bool:
-    try:
-        datetime.strptime(name.partition("-")[0], TIME)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_swept(storage: Storage, folder: str) -> bool:
