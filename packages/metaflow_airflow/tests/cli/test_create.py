@@ -13,6 +13,7 @@ def test_an_export_says_what_it_made(command):
 
     assert "Code package: " in output
     assert "large.py 300.0 KB" in output
+    assert "It brings" not in output
     answer = json.loads(command.good("create", "--json").splitlines()[0])
     assert answer["file"] == str(command.dags / "Flow.py")
     assert answer["url"] == f"{command.airflow.url}/dags/Flow"

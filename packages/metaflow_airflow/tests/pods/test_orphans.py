@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 from kubernetes.client import ApiException
-from metaflow_airflow.cli.list_pods import _delete, find_pods
 from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.pods.orphans import delete_pod, find_pods
 
 from .test_names import identity
 
@@ -85,7 +85,7 @@ def test_only_the_very_pod_that_was_listed_is_deleted(status):
     (orphan,) = find_pods([pod(map_index=4)], "Flow", SITE, lambda *key: STATES.get(key))
     core = Core(status)
 
-    _delete(core, orphan)
+    delete_pod(core, orphan)
 
     body = {"preconditions": {"uid": orphan.uid}}
     assert core.asked == [(orphan.name, "flows", body)]
@@ -95,4 +95,4 @@ def test_a_cluster_that_does_not_delete_is_named():
     (orphan,) = find_pods([pod(map_index=4)], "Flow", SITE, lambda *key: STATES.get(key))
 
     with pytest.raises(BridgeError, match=f"does not delete pod {orphan.name}: No"):
-        _delete(Core(403), orphan)
+        delete_pod(Core(403), orphan)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -11,23 +10,11 @@ from urllib.parse import quote, unquote
 
 import requests
 
-from metaflow_airflow.airflow_api.login import (
-    CommandLogin,
-    Login,
-    LoginError,
-    PasswordLogin,
-    TokenLogin,
-)
+from metaflow_airflow.airflow_api.login import Login, LoginError, PasswordLogin
 from metaflow_airflow.airflow_api.session import Bearer, new_session, why
+from metaflow_airflow.airflow_api.settings import URL, settings
 from metaflow_airflow.errors import BridgeError
 
-URL, USERNAME, PASSWORD, TOKEN, TOKEN_COMMAND = (
-    "AIRFLOW_REST_API_URL",
-    "AIRFLOW_REST_API_USERNAME",
-    "AIRFLOW_REST_API_PASSWORD",
-    "AIRFLOW_REST_API_TOKEN",
-    "AIRFLOW_REST_API_TOKEN_COMMAND",
-)
 _TIMEOUT = 30
 _PAGE = 100
 
@@ -65,26 +52,13 @@ class AirflowClient:
 
     @classmethod
     def from_settings(cls) -> AirflowClient:
-        """The client that METAFLOW_AIRFLOW_REST_API_URL and a login of settings describe.
+        """The client that settings describe.
 
-        The first that is set counts: _TOKEN_COMMAND, _TOKEN, _USERNAME with _PASSWORD.
+        Raises:
+            BridgeError: its address or a login is not set.
         """
-        names = (URL, TOKEN_COMMAND, TOKEN, USERNAME, PASSWORD)
-        url, command, token, username, password = map(setting, names)
-        missing = [] if url else [URL]
-        login: Login | None = CommandLogin(command) if command else None
-        login = login or (TokenLogin(token) if token else None)
-        if login is None:
-            said = {USERNAME: username, PASSWORD: password}
-            missing += [name for name, value in said.items() if not value]
-        if missing:
-            raise AirflowError(
-                "Airflow's address or login is not set: "
-                f"{', '.join(f'METAFLOW_{name}' for name in missing)}. Set them in the environment "
-                f"or in Metaflow's configuration; METAFLOW_{TOKEN} or METAFLOW_{TOKEN_COMMAND} "
-                "stand for a login."
-            )
-        return cls(str(url), username or "", password or "", login=login)
+        url, login = settings()
+        return cls(url, login=login)
 
     def check(self) -> None:
         """Sign in, and look whether that lets anything be asked."""
@@ -279,16 +253,6 @@ class AirflowClient:
                 f"Airflow at {self.url} cannot be reached ({why(error)}). Is it up, and is "
                 f"METAFLOW_{URL} right?"
             ) from error
-
-
-def setting(name: str) -> str | None:
-    """A setting of Metaflow's configuration (METAFLOW_<name> in the environment, or its file)."""
-    if value := os.environ.get(f"METAFLOW_{name}"):
-        return value
-    from metaflow.metaflow_config_funcs import from_conf
-
-    value = from_conf(name)
-    return str(value) if value else None
 
 
 def _path(part: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from metaflow_airflow.airflow_api.client import URL, AirflowClient, NotFoundError, setting
+from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
+from metaflow_airflow.airflow_api.settings import URL, setting
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export.exporter import Export, dags_folder, is_read, target_of
 from metaflow_airflow.export.publish import find_publication
@@ -81,6 +82,9 @@ def deploy(
             watch.until_loaded(text)
         except NotLoadedError as error:
             raise BridgeError(f"{error}\n{publication.take_back(text)}") from error
+        except KeyboardInterrupt:
+            tell(f"*{path}* stays in place: Airflow has it when it looks next.")
+            raise
         url = f"{client.url}/dags/{dag_id}"
         tell(f"Airflow has it: {url}")
     return Exported(dag_id, path, production_token, url)

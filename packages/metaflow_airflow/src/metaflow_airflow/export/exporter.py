@@ -8,7 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from metaflow_airflow.airflow_api.client import AirflowClient, setting
+from metaflow_airflow.airflow_api.client import AirflowClient
+from metaflow_airflow.airflow_api.settings import setting
 from metaflow_airflow.compat.metaflow import config_values
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export import naming, read_flow

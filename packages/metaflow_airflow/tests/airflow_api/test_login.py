@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from metaflow_airflow.airflow_api.client import AirflowClient, AirflowError
+from metaflow_airflow.errors import BridgeError
 
 API = "METAFLOW_AIRFLOW_REST_API_"
 
@@ -80,7 +81,7 @@ def test_a_password_is_exchanged_for_a_token(client, airflow):
 
 
 def test_what_is_not_set_is_named(client):
-    with pytest.raises(AirflowError, match=f"not set: {API}PASSWORD. .*{API}TOKEN_COMMAND stand"):
+    with pytest.raises(BridgeError, match=f"not set: {API}PASSWORD. .*{API}TOKEN_COMMAND stand"):
         client(USERNAME="ann")
 
 
