@@ -8,6 +8,7 @@ import asyncio
 import json
 from contextlib import aclosing
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from metaflow_airflow.attempt.step_definition import StepDefinition
@@ -41,14 +42,14 @@ class Supervisor:
         self.state = "deferred"
 
     def send(self, msg):
+        from airflow.sdk.exceptions import ErrorType
         from airflow.sdk.execution_time import comms
 
         kind = type(msg).__name__
         if kind == "GetVariable":
             if msg.key in self.variables:
                 return comms.VariableResult(key=msg.key, value=self.variables[msg.key])
-            missing = {"error": "VARIABLE_NOT_FOUND", "detail": None}
-            return comms.ErrorResponse(**missing)
+            return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND)
         if kind == "PutVariable":
             self.variables[msg.key] = msg.value
         elif kind == "GetTaskStates":
@@ -103,7 +104,7 @@ def trigger(number=1, **instance):
     made = PodTrigger(DEFINITION.to_json(), "cluster_of_tests")
     dag = SimpleNamespace(max_active_tasks=16, params={})
     task = SimpleNamespace(dag=dag, retries=0, template_ext=(), template_fields=())
-    values = {
+    values: dict[str, Any] = {
         "id": f"0198-{number}",
         "dag_id": "Flow",
         "run_id": "manual",
@@ -113,7 +114,8 @@ def trigger(number=1, **instance):
         "task": task,
         **instance,
     }
-    made.task_instance = ti = SimpleNamespace(**values)
+    ti: Any = SimpleNamespace(**values)
+    made.task_instance = ti
     ti.get_template_context = lambda: {"ti": ti, "dag": dag, "params": {}}
     return made
 
@@ -230,7 +232,9 @@ def test_two_hundred_triggers_are_cancelled_while_pods_end_and_the_next_runs(pla
         waiting = [
             asyncio.create_task(first_event(trigger(n, task_id=f"t{n}"))) for n in range(2, 202)
         ]
-        queues = Hubs.here()._slots._queues
+        slots = Hubs.here()._slots
+        assert slots
+        queues = slots._queues
         await until(lambda: sum(len(each.waiting) for each in queues.values()) == 200, "them")
         for n, each in enumerate(waiting):
             if n == 100:

@@ -64,7 +64,10 @@ async def quota(site, pods):
     import kubernetes_asyncio.client as client
 
     core = client.CoreV1Api(site.api)
-    body = {"metadata": {"name": "few-pods"}, "spec": {"hard": {"pods": str(pods)}}}
+    body = client.V1ResourceQuota(
+        metadata=client.V1ObjectMeta(name="few-pods"),
+        spec=client.V1ResourceQuotaSpec(hard={"pods": str(pods)}),
+    )
     await core.create_namespaced_resource_quota(NAMESPACE, body)
     try:
         deadline = time.monotonic() + 30
