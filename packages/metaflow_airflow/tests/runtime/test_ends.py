@@ -65,6 +65,7 @@ def test_a_step_that_leaves_early_is_not_done(
     assert not result.ok
     assert f"step start left early: {reason}" in result.reason
     assert result.exit_code == 202, "as under run, no retry helps"
+    assert f"[metaflow-airflow] {result.error}" in fresh.text("stderr")
 
 
 def test_a_step_killed_by_somebody(platform: Platform, fresh: LauncherRun) -> None:

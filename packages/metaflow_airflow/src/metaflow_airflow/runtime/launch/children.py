@@ -64,7 +64,9 @@ class Children:
         if isinstance(outcome, ChildProgram) or not outcome.ok:
             return outcome
         outcome = _copy_result(copied) if copied else proven(task.step, store.stored())
-        if missing and outcome.ok:
+        if not outcome.ok and outcome.error:
+            self._watch.say(outcome.error)
+        elif missing:
             store.mark_initialized(missing)
         return outcome
 
