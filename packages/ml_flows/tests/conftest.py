@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from s3_server import S3Server
 FLOWS = Path(__file__).parents[1] / "src" / "ml_flows"
 SHARED_DATA = Path(os.environ.get("TLC_DATA") or Path(__file__).parents[4] / "shared" / "data")
 RUN_WITHIN = 300.0  # seconds
+HOLIDAYS = [date(2023, 11, 23), date(2023, 12, 25), date(2024, 1, 1), date(2024, 1, 15)]
 
 
 def trips(month: str, rows: int, *, seed: int = 0, slower: float = 1.0) -> pl.DataFrame:
@@ -47,6 +49,7 @@ def trips(month: str, rows: int, *, seed: int = 0, slower: float = 1.0) -> pl.Da
         dropoff_zone=pl.Series(dropoff, dtype=pl.Int16),
         hour=pl.col("pickup_at").dt.hour(),
         weekday=(pl.col("pickup_at").dt.weekday() - 1).cast(pl.Int8),
+        holiday=pl.col("pickup_at").dt.date().is_in(HOLIDAYS),
         passenger_count=pl.lit(1, dtype=pl.Int8),
         trip_distance_miles=pl.col("miles").cast(pl.Float32),
         duration_minutes=pl.col("taken").clip(1, 60).cast(pl.Float32),
@@ -58,6 +61,22 @@ def trips(month: str, rows: int, *, seed: int = 0, slower: float = 1.0) -> pl.Da
 
 def real_trips(month: str) -> pl.DataFrame:
     """The kept trips of a real green month, from TLC's file; skips where there is none."""
+    return _real(month).filter(pl.col("duration_minutes").is_between(1, 60)).collect()
+
+
+def real_outside(month: str) -> pl.DataFrame:
+    """Its trips under 1 or over 60 minutes, as the quarantine has them."""
+    minutes = pl.col("duration_minutes")
+    reasons = pl.when(minutes > 180).then(pl.lit("too_long,outside_range"))
+    return (
+        _real(month)
+        .filter(~minutes.is_between(1, 60), minutes > 0)
+        .with_columns(reasons=reasons.otherwise(pl.lit("outside_range")).str.split(","))
+        .collect()
+    )
+
+
+def _real(month: str) -> pl.LazyFrame:
     path = SHARED_DATA / f"green_tripdata_{month}.parquet"
     if not path.is_file():
         pytest.skip(f"no real TLC file {path}")
@@ -66,12 +85,10 @@ def real_trips(month: str) -> pl.DataFrame:
     zones = [pl.col(name).is_between(1, 263) for name in ("PULocationID", "DOLocationID")]
     return (
         pl.scan_parquet(path)
-        .with_columns(minutes=(dropoff - pickup).dt.total_seconds() / 60)
         .filter(
             pickup >= first,
             pickup < pl.lit(first).dt.offset_by("1mo"),
             pl.col("trip_distance").is_between(0, 100, closed="right"),
-            pl.col("minutes").is_between(1, 60),
             *zones,
         )
         .select(
@@ -79,9 +96,11 @@ def real_trips(month: str) -> pl.DataFrame:
             pickup_zone=pl.col("PULocationID").cast(pl.Int16),
             dropoff_zone=pl.col("DOLocationID").cast(pl.Int16),
             weekday=(pickup.dt.weekday() - 1).cast(pl.Int8),
-            duration_minutes=pl.col("minutes").cast(pl.Float32),
+            pickup_borough=pl.lit("Queens"),
+            holiday=pickup.dt.date().is_in(HOLIDAYS),
+            trip_distance_miles=pl.col("trip_distance").cast(pl.Float32),
+            duration_minutes=((dropoff - pickup).dt.total_seconds() / 60).cast(pl.Float32),
         )
-        .collect()
     )
 
 
@@ -119,25 +138,55 @@ class Site:
     def with_environment(self, **extra: str) -> Site:
         return replace(self, extra={**self.extra, **extra})
 
-    def publish(self, month: str, table: pl.DataFrame, **changes: Any) -> dict[str, Any]:
-        """Publish features as the contract says; changes go into current.json."""
-        folder = f"features/green/{month}"
+    def publish(
+        self,
+        month: str,
+        table: pl.DataFrame,
+        *,
+        outside: pl.DataFrame | None = None,
+        folder: str = "features",
+        **changes: Any,
+    ) -> dict[str, Any]:
+        """Publish features as contract 2 says; changes go into current.json.
+
+        Args:
+            outside: rows of the quarantine; without them there are none.
+        """
+        base = f"{folder}/green/{month}"
         version = f"20261123T120000Z-{secrets.token_hex(4)}"
-        path = self.directory / f"{version}.parquet"
-        table.write_parquet(path)
-        self.s3.client.upload_file(str(path), self.bucket, f"{folder}/{version}/features.parquet")
+        if outside is None:
+            outside = table.clear().with_columns(reasons=pl.lit(None, pl.List(pl.String)))
+        files = {
+            kind: self._file(f"{base}/{version}/{kind}.parquet", rows)
+            for kind, rows in (("features", table), ("quarantine", outside))
+        }
         manifest = {
-            "contract": 1,
+            "contract": 2,
             "cab": "green",
             "month": month,
             "version": version,
-            "uri": f"{self.root}/{folder}/{version}/features.parquet",
+            "uri": files["features"]["uri"],
             "rows": table.height,
             "columns": {name: str(dtype) for name, dtype in table.schema.items()},
+            "made_up": False,
+            "files": files,
+            "schema": {"version": 2},
             **changes,
         }
-        self.put(f"{folder}/current.json", json.dumps(manifest).encode())
+        self.put(f"{base}/current.json", json.dumps(manifest).encode())
         return manifest
+
+    def _file(self, key: str, table: pl.DataFrame) -> dict[str, Any]:
+        path = self.directory / "upload.parquet"
+        table.write_parquet(path)
+        body = path.read_bytes()
+        self.put(key, body)
+        return {
+            "uri": f"{self.root}/{key}",
+            "bytes": len(body),
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "rows": table.height,
+        }
 
     def put(self, key: str, body: bytes) -> None:
         self.s3.client.put_object(Bucket=self.bucket, Key=key, Body=body)

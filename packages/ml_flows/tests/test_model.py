@@ -4,15 +4,16 @@ having on the real months."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from ml_flows import metrics, model, settings
+from ml_flows import baselines, contest, evaluation, intervals, model, settings
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from .conftest import real_trips, trips
+from .conftest import real_outside, real_trips, trips
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,8 +33,17 @@ def trained(months: tuple[pl.DataFrame, pl.DataFrame]) -> Any:
     return _fit(months[0])
 
 
+VALUES = {name: values[0] for name, values in settings.SEARCH["space"].items()}
+
+
+def _parts(table: pl.DataFrame, days: int = 7) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The trips before a month's last days, and those of them."""
+    last = pl.col("pickup_at") >= pl.lit(datetime(2023, 12, 32 - days))
+    return table.filter(~last), table.filter(last)
+
+
 def _fit(table: pl.DataFrame, seed: int = 0) -> Any:
-    return model.fit_gradient_boosting(*model.split_validation(table, seed=seed), seed=seed)
+    return model.fit(*_parts(table), VALUES, trees=200, seed=seed).model
 
 
 def test_what_only_the_end_of_a_trip_tells_changes_no_prediction(
@@ -60,33 +70,15 @@ def test_zones_never_seen_get_a_plausible_prediction(
     elsewhere = months[1].with_columns(
         pickup_zone=pl.lit(250, pl.Int16), dropoff_zone=pl.lit(251, pl.Int16)
     )
-    for each in (trained, model.fit_baseline(months[0])):
-        predicted = model.predict(each, elsewhere)
+    simple = baselines.predict(baselines.fit(months[0]), elsewhere)
+    for predicted in (model.predict(trained, elsewhere), *simple.values()):
         assert np.isfinite(predicted).all()
-        assert predicted.min() >= metrics.SHORTEST
-        assert predicted.max() <= metrics.LONGEST
-
-
-def test_slices_change_nothing(
-    months: tuple[pl.DataFrame, pl.DataFrame], trained: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = model.predict(trained, months[1])
-    monkeypatch.setattr(model, "_SLICE", 999)
-    assert np.array_equal(whole, model.predict(trained, months[1]))
-
-
-def test_validation_rows_are_apart_from_those_to_fit(
-    months: tuple[pl.DataFrame, pl.DataFrame],
-) -> None:
-    table = months[0].with_row_index("row")
-    fit, validation = model.split_validation(table, share=0.1)
-    assert set(fit["row"]) | set(validation["row"]) == set(table["row"])
-    assert not set(fit["row"]) & set(validation["row"])
-    assert 0.07 < validation.height / table.height < 0.13
+        assert predicted.min() >= evaluation.SHORTEST
+        assert predicted.max() <= evaluation.LONGEST
 
 
 def test_errors_are_those_of_the_textbook() -> None:
-    found = metrics.errors(np.array([10.0, 20.0]), np.array([13.0, 16.0]))
+    found = evaluation.errors(np.array([10.0, 20.0]), np.array([13.0, 16.0]))
     assert found == {"rmse": pytest.approx(12.5**0.5), "mae": 3.5, "bias": -0.5, "rows": 2}
 
 
@@ -95,20 +87,63 @@ def test_importance_puts_zones_before_the_weekday(
 ) -> None:
     # In the made-up city the weekday does not matter.
     found = model.importance(trained, months[1])
-    assert list(found)[-1] == "weekday"
+    assert set(list(found)[-2:]) == {"weekday", "holiday"}
     assert found["pickup zone"] > 1
     assert abs(found["weekday"]) < 0.1
 
 
-def test_on_real_months_boosting_is_20_percent_better_than_linear_regression() -> None:
+def test_the_rule_says_the_median_of_zone_pair_and_hour_and_falls_back_where_trips_are_rare() -> (
+    None
+):
+    table = (
+        trips("2023-12", 600)
+        .head(12)
+        .with_columns(
+            pickup_at=pl.datetime(2023, 12, 5, pl.Series([8] * 6 + [9] * 2 + [8] * 4)),
+            pickup_zone=pl.Series([1] * 8 + [2] * 4, dtype=pl.Int16),
+            dropoff_zone=pl.lit(3, pl.Int16),
+            duration_minutes=pl.Series([10.0] * 6 + [30.0] * 2 + [50.0] * 4, dtype=pl.Float32),
+        )
+    )
+    asked = table[[0, 6, 8]].extend(table[[0]].with_columns(pickup_zone=pl.lit(9, pl.Int16)))
+    said = baselines.predict(baselines.fit(table), asked)
+    # Enough trips at 8; two at 9 fall back on the pair; so do four; a zone never seen on them all.
+    assert said[baselines.RULE].tolist() == [10.0, 10.0, 50.0, 20.0]
+    assert said[baselines.MEAN].tolist() == pytest.approx([table["duration_minutes"].mean()] * 4)
+
+
+def test_quantiles_ascend_and_hold_what_they_promise(
+    months: tuple[pl.DataFrame, pl.DataFrame], trained: Any
+) -> None:
+    within = intervals.fit(trained, *_parts(months[0]))
+    quantiles = intervals.predict(within, trained, months[1])
+    assert (np.diff(quantiles, axis=1) >= 0).all()
+    found = intervals.coverage(evaluation.minutes(months[1]), quantiles)
+    # A share of 4,000 trips, calibrated on 1,300 others.
+    assert found["coverage"] == pytest.approx(0.8, abs=0.04)
+    assert found["below_50"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_on_real_months_the_model_is_worth_having() -> None:
     december, january = real_trips("2023-12"), real_trips("2024-01")
-    actual = metrics.minutes(january)
-    found = metrics.compare(
-        actual,
-        model.predict(_fit(december), january),
-        model.predict(model.fit_baseline(december), january),
+    earlier, later = _parts(december)
+    first = model.fit(earlier, later, VALUES, trees=600)
+    found = contest.hold(
+        model.refit(december, VALUES, trees=first.trees),
+        intervals.fit(first.model, earlier, later),
+        baselines.fit(december),
+        None,
+        january,
+        real_outside("2024-01").with_columns(beyond=pl.col("duration_minutes") > 180),
+        rules=settings.PROMOTION,
         rows_train=december.height,
     )
-    assert found["improvement_percent"] >= 20
-    assert found["rmse"] < 5.59  # measured for boosting before this model was made
-    assert found["mae"] < 3.72
+    assert found.decision["promoted"], found.decision["reasons"]
+    assert found.metrics["rmse"] < 5.35  # measured before: early stopping on random rows
+    assert found.metrics["mae"] < 3.72
+    assert found.metrics["improvement_percent"] >= 20
+    assert found.metrics["rmse"] < 0.86 * found.metrics["rule_rmse"]
+    assert 0.78 <= found.metrics["coverage"] <= 0.82
+    assert found.honest is not None
+    assert found.honest["asked"]["rmse"] > found.metrics["rmse"] + 1
+    assert sum(each["rows"] for each in found.slices["distance"].values()) == january.height

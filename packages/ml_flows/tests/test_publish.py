@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 import subprocess
 import sys
 import time
+from typing import Any
 
+import numpy as np
 import polars as pl
+import pytest
+from ml_flows import dataset, publish, storage
+from ml_flows.errors import InputError
 
 from .conftest import Site, trips
 
-FEATURES = "{'cab': 'green', 'month': '2024-01', 'uri': 's3://x/y', 'version': 'v'}"
-WRITER = f"""
-import sys
-import numpy as np, polars as pl
+WRITER = """
+import json, sys
+import numpy as np
 from ml_flows import publish
-trips = pl.read_parquet(sys.argv[2])
+months = [json.loads(each) for each in sys.argv[2:]]
 for number in range(1_000_000):
-    part = trips.head(1 + number % trips.height)
+    features = months[number % len(months)]
     publish.predictions(
-        sys.argv[1], part, np.full(part.height, float(part.height % 60)),
-        features={FEATURES}, training_run="T/1", run="P/1",
+        sys.argv[1], features, lambda part: np.full((part.height, 4), features["rows"] % 60.0),
+        lineage={"training_run": "T/1", "run": "P/1"},
     )
     print(number, flush=True)
 """
@@ -40,13 +45,12 @@ def _check_current(site: Site) -> int:
 
 
 def test_a_reader_never_sees_half_a_version_even_if_the_writer_is_killed(site: Site) -> None:
-    file = site.directory / "trips.parquet"
-    trips("2024-01", 2000).write_parquet(file)
+    months = [json.dumps(site.publish("2024-01", trips("2024-01", n))) for n in range(90, 100)]
     delays = random.Random(4)  # noqa: S311 - when to kill, not a secret
     read = set()
     for _ in range(3):
         writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, f"{site.root}/predictions", str(file)],
+            [sys.executable, "-c", WRITER, f"{site.root}/predictions", *months],
             env=site.environment, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:
@@ -63,17 +67,73 @@ def test_a_reader_never_sees_half_a_version_even_if_the_writer_is_killed(site: S
     assert len(read) > 3  # the reader did see versions come and go
 
 
-def test_versions_stay_and_current_is_the_newest(site: Site) -> None:
-    code = (
-        "import sys, numpy as np, polars as pl; from ml_flows import publish; "
-        "trips = pl.read_parquet(sys.argv[2]); "
-        "[publish.predictions(sys.argv[1], trips, np.full(trips.height, m), "
-        f"features={FEATURES}, training_run='T/1', run='P/1') for m in (7.0, 8.0)]"
+@pytest.fixture
+def here(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The test's world, for this process too."""
+    for name, value in site.environment.items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    storage._store.cache_clear()
+    return site
+
+
+def _predict(site: Site, features: dict[str, Any], root: str) -> dict[str, Any]:
+    return publish.predictions(
+        root,
+        features,
+        lambda part: np.column_stack([part["pickup_zone"]] * 4).astype(float),
+        lineage={"training_run": "T/1", "run": "P/1"},
     )
-    file = site.directory / "trips.parquet"
-    trips("2024-01", 100).write_parquet(file)
-    site.python("-c", code, f"{site.root}/predictions", str(file))
-    files = [key for key in site.keys("predictions/") if key.endswith(".parquet")]
+
+
+def test_versions_stay_and_current_is_the_newest(here: Site) -> None:
+    features = here.publish("2024-01", trips("2024-01", 100))
+    for _ in range(2):
+        _predict(here, features, f"{here.root}/predictions")
+    files = [key for key in here.keys("predictions/") if key.endswith(".parquet")]
     assert len(files) == 2
-    newest = site.get_json("predictions/green/2024-01/current.json")["uri"]
-    assert newest == f"{site.root}/{max(files)}"
+    newest = here.get_json("predictions/green/2024-01/current.json")["uri"]
+    assert newest == f"{here.root}/{max(files)}"
+
+
+def test_batches_keep_every_trip_in_its_row_and_the_file_says_what_made_it(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "BATCH", 64)
+    table = trips("2024-01", 1000)
+    manifest = _predict(here, here.publish("2024-01", table), f"{here.root}/predictions")
+    with publish.opened(manifest) as opened:
+        written = opened.collect()
+    with dataset.opened(manifest) as path:
+        about = json.loads(pl.read_parquet_metadata(path)["ml_flows"])
+    assert written["pickup_at"].equals(table["pickup_at"])
+    assert (written["predicted_minutes_p90"] == table["pickup_zone"]).all()
+    assert about["training_run"] == "T/1"
+    assert about["features_version"] == manifest["features_version"]
+    assert about["made_up"] is False
+
+
+def test_a_month_with_fewer_trips_than_it_says_is_not_published(here: Site) -> None:
+    features = here.publish("2024-01", trips("2024-01", 100)) | {"rows": 101}
+    with pytest.raises(InputError, match="has 100 trips; its manifest says 101"):
+        _predict(here, features, f"{here.root}/predictions")
+    assert not here.keys("predictions/")
+
+
+@pytest.mark.parametrize(
+    ("branch", "made_up", "place"),
+    [
+        ("prod", False, "s3://b/p"),
+        ("prod", True, "s3://b/p/made-up"),
+        ("user.ann", False, "s3://b/p/branches/user.ann"),
+        ("test.x", True, "s3://b/p/branches/test.x/made-up"),
+    ],
+)
+def test_only_production_writes_real_predictions_where_readers_look(
+    branch: str, made_up: bool, place: str
+) -> None:
+    assert publish.place("s3://b/p/", branch, made_up=made_up) == place
+
+
+def test_a_root_that_is_made_up_already_says_so_once() -> None:
+    assert publish.place("s3://b/made-up/p", "prod", made_up=True) == "s3://b/made-up/p"

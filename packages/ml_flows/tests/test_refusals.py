@@ -35,9 +35,9 @@ def test_a_bucket_that_is_not_there(site: Site) -> None:
 
 
 def test_another_contract(site: Site) -> None:
-    site.publish("2023-12", trips("2023-12", 50), contract=2)
+    site.publish("2023-12", trips("2023-12", 50), contract=3)
     output = _refused(site, "train_trip_duration")
-    assert f"{site.root}/features/green/2023-12/current.json follows contract 2" in output
+    assert f"{site.root}/features/green/2023-12/current.json follows contract 3" in output
 
 
 def test_a_column_that_is_missing(site: Site) -> None:
@@ -46,13 +46,32 @@ def test_a_column_that_is_missing(site: Site) -> None:
     assert "column 'pickup_zone' is missing" in output
 
 
-def test_no_training_run(site: Site) -> None:
+def test_no_promoted_model(site: Site) -> None:
     site.publish("2024-01", trips("2024-01", 50))
     output = _refused(site, "predict_trip_duration")
-    assert "no successful run of TrainTripDurationFlow for green taxis" in output
-    assert "namespace 'user:tester'" in output
+    assert "No model of green taxis is promoted in branch user.tester or prod" in output
     assert "train_trip_duration.py run --cab green" in output
     assert not site.keys("predictions/")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--train_months", "2025-11", "--test_month", "2024-10"), "is before 2025-11 of"),
+        (("--max_rows", "-5"), "max_rows is -5"),
+        (("--seed", "-1"), "seed is -1"),
+    ],
+)
+def test_parameters_that_make_no_sense(site: Site, arguments: tuple[str, ...], said: str) -> None:
+    assert said in _refused(site, "train_trip_duration", *arguments)
+
+
+def test_more_trips_than_the_memory_is_for(site: Site) -> None:
+    for month in ("2023-12", "2024-01"):
+        site.publish(month, trips(month, 50), rows=3_000_000)
+    output = _refused(site, "train_trip_duration", "--max_rows", "0")
+    assert "3,000,000 trips are more than the 500,000" in output
+    assert "--config-value size" in output
 
 
 def test_a_training_run_that_is_not_there(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""Charts for the cards, as Vega-Lite specifications. Pure: numbers in, dictionaries out.
+"""Charts of a training's card, as Vega-Lite specifications. Pure: numbers in, dictionaries out.
 
 The reader's browser draws them, from the copy of Vega that each card carries: a step that makes
 a card loads no drawing library, and figures stand under the mouse.
@@ -11,47 +11,102 @@ from typing import Any
 
 import numpy as np
 
-from ml_flows.drift import LARGE_PSI, MODERATE_PSI, Distribution, Statistics
-from ml_flows.metrics import LONGEST, Errors, Floats
-
-Spec = dict[str, Any]
-
-MODEL, OTHER, NEW, INK, FAINT = "#2563a8", "#9aa5b1", "#d9822b", "#1f2933", "#e4e7eb"
-_LEVELS = {"stable": MODEL, "moderate": NEW, "large": "#c0392b"}
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_SHOWN_ZONES = 10
-_CELLS = 48
-_LOOK = {
-    "view": {"stroke": None},
-    "axis": {"gridColor": FAINT, "domainColor": OTHER, "tickColor": OTHER, "labelColor": INK},
-    "legend": {"orient": "top", "title": None},
-}
-_DASHED = {"color": INK, "strokeDash": [4, 3], "strokeWidth": 1}
+from ml_flows import vega
+from ml_flows.evaluation import LONGEST, Errors, Floats, Lead
+from ml_flows.vega import ALARM, DASHED, MODEL, OTHER, Spec
 
 
 def errors_by_hour(model: Mapping[int, Errors], baseline: Mapping[int, Errors]) -> Spec:
-    """RMSE by hour of pickup, the model beside the baseline."""
-    series = {"linear baseline": (baseline, OTHER), "gradient boosting": (model, MODEL)}
+    """RMSE by hour of pickup, the model beside its best baseline."""
+    series = {"zone pair by hour": (baseline, OTHER), "model": (model, MODEL)}
     rows = [
         {"hour": hour, "rmse": each["rmse"], "model": name}
         for name, (errors, _) in series.items()
         for hour, each in errors.items()
     ]
-    return _chart(
+    return vega.chart(
         rows,
         {"type": "line", "strokeWidth": 2.2, "point": True, "tooltip": True},
         {
-            "x": _axis("hour", "hour of pickup", domain=(0, 23)),
-            "y": _axis("rmse", "RMSE, minutes"),
-            "color": _colors("model", {name: color for name, (_, color) in series.items()}),
+            "x": vega.axis("hour", "hour of pickup", domain=(0, 23)),
+            "y": vega.axis("rmse", "RMSE, minutes"),
+            "color": vega.colors("model", {name: color for name, (_, color) in series.items()}),
         },
     )
 
 
-def predicted_against_actual(actual: Floats, predicted: Floats) -> Spec:
-    """How many trips of each actual duration got each prediction (logarithmic shades)."""
-    edges = np.linspace(0, LONGEST, _CELLS + 1)
-    counts, _, _ = np.histogram2d(actual, predicted, bins=(edges, edges))
+def errors_by(name: str, errors: Mapping[Any, Errors]) -> Spec:
+    """RMSE by borough or distance, with the bias beside it."""
+    rows = [{"name": str(key), "value": each["rmse"], **each} for key, each in errors.items()]
+    label = f"RMSE by {name}, minutes"
+    return vega.layers(vega.bars(rows, label, ".2f", {"value": MODEL}), height=vega.height(rows))
+
+
+def leads(over: Sequence[Lead]) -> Spec:
+    """By how much the model is better than each rival, with the interval; 0 as a line."""
+    rows = [{**each, "sure": "sure" if each["low"] > 0 else "not sure"} for each in over]
+    rival = {"field": "rival", "type": "nominal", "sort": None, "title": None}
+    color = vega.colors("sure", {"sure": MODEL, "not sure": ALARM})
+    data: Spec = {"values": rows}
+    return vega.layers(
+        [
+            {
+                "data": data,
+                "mark": {"type": "rule", "strokeWidth": 3, "tooltip": True},
+                "encoding": {
+                    "y": rival,
+                    "x": vega.axis("low", "minutes of RMSE better"),
+                    "x2": {"field": "high"},
+                    "color": color,
+                },
+            },
+            {
+                "data": data,
+                "mark": {"type": "point", "filled": True, "size": 90, "tooltip": True},
+                "encoding": {"y": rival, "x": vega.plain("lead"), "color": color},
+            },
+            {
+                "data": {"values": [{"at": 0}]},
+                "mark": {"type": "rule", **DASHED},
+                "encoding": {"x": vega.plain("at")},
+            },
+        ],
+        height=40 * len(rows),
+    )
+
+
+def calibration(below: Mapping[float, float]) -> Spec:
+    """What share of the trips lay below each quantile; on the dashed line as many as promised."""
+    rows = [{"promised": level, "found": share} for level, share in below.items()]
+    exact = [{"promised": 0, "found": 0}, {"promised": 1, "found": 1}]
+    axes = {
+        "x": vega.axis("promised", "quantile", domain=(0, 1)),
+        "y": vega.axis("found", "share of trips below it", domain=(0, 1)),
+    }
+    points = {"type": "point", "filled": True, "size": 120, "color": MODEL, "tooltip": True}
+    return vega.layers(
+        [
+            {"data": {"values": exact}, "mark": {"type": "line", **DASHED}, "encoding": axes},
+            {"data": {"values": rows}, "mark": points, "encoding": axes},
+        ],
+        height=240,
+    ) | {"width": 240}
+
+
+def cells(actual: Floats, predicted: Floats, count: int) -> Floats:
+    """(count, count) trips by actual and predicted minutes."""
+    edges = np.linspace(0, LONGEST, count + 1)
+    found: Floats = np.histogram2d(actual, predicted, bins=(edges, edges))[0]
+    return found
+
+
+def predicted_against_actual(counts: Floats) -> Spec:
+    """How many trips of each actual duration got each prediction (logarithmic shades).
+
+    Args:
+        counts: as cells() gives them.
+    """
+    edges = np.linspace(0, LONGEST, len(counts) + 1)
     rows = [
         {
             "actual": edges[i], "actual_to": edges[i + 1], "predicted": edges[j],
@@ -59,12 +114,12 @@ def predicted_against_actual(actual: Floats, predicted: Floats) -> Spec:
         }
         for i, j in np.argwhere(counts)
     ]  # fmt: skip
-    cells = {
+    drawn = {
         "mark": {"type": "rect", "tooltip": True},
         "encoding": {
-            "x": _axis("actual", "actual, minutes", domain=(0, LONGEST)),
+            "x": vega.axis("actual", "actual, minutes", domain=(0, LONGEST)),
             "x2": {"field": "actual_to"},
-            "y": _axis("predicted", "predicted, minutes", domain=(0, LONGEST)),
+            "y": vega.axis("predicted", "predicted, minutes", domain=(0, LONGEST)),
             "y2": {"field": "predicted_to"},
             "color": {
                 "field": "trips",
@@ -76,195 +131,17 @@ def predicted_against_actual(actual: Floats, predicted: Floats) -> Spec:
     }
     exact = {
         "data": {"values": [{"minute": 0}, {"minute": LONGEST}]},
-        "mark": {"type": "line", **_DASHED},
-        "encoding": {"x": _plain("minute"), "y": _plain("minute")},
+        "mark": {"type": "line", **DASHED},
+        "encoding": {"x": vega.plain("minute"), "y": vega.plain("minute")},
     }
     return {
-        "data": {"values": rows}, "layer": [cells, exact], "width": 400, "height": 400,
-        "config": _LOOK,
+        "data": {"values": rows}, "layer": [drawn, exact], "width": 400, "height": 400,
+        "config": vega.LOOK,
     }  # fmt: skip
 
 
 def bars(values: Mapping[str, float], label: str) -> Spec:
     """Horizontal bars, the first on top."""
     rows = [{"name": name, "value": value} for name, value in values.items()]
-    return _layers(_bars(rows, label, ".1f", {"value": MODEL}), height=_height(rows))
-
-
-def psi_bars(figures: Mapping[str, Mapping[str, Any]]) -> Spec:
-    """PSI by feature, coloured by level, with the usual limits."""
-    rows = [
-        {"name": _title(name), "value": float(each["psi"]), "level": each["level"]}
-        for name, each in figures.items()
-    ]
-    highest = max(0.3, 1.2 * max(row["value"] for row in rows))
-    limits = [
-        {"limit": MODERATE_PSI, "name": "moderate"},
-        {"limit": LARGE_PSI, "name": "large"},
-    ]
-    color = {**_colors("level", _LEVELS), "legend": None}
-    text = {"type": "text", "align": "left", "dx": 4, "y": 8, "fontSize": 10, "color": INK}
-    return _layers(
-        [
-            *_bars(rows, "population stability index", ".3f", color, domain=(0, highest)),
-            {
-                "data": {"values": limits},
-                "mark": {"type": "rule", **_DASHED},
-                "encoding": {"x": _plain("limit")},
-            },
-            {
-                "data": {"values": limits},
-                "mark": text,
-                "encoding": {"x": _plain("limit"), "text": {"field": "name"}},
-            },
-        ],
-        height=_height(rows),
-    )
-
-
-def distribution(name: str, before: Statistics, now: Statistics, labels: tuple[str, str]) -> Spec:
-    """Shares of trips by a feature's value, in training and now; of zones the commonest."""
-    old, new = before[name], now[name]
-    colors = dict(zip(labels, (OTHER, NEW), strict=True))
-    shares = {label: _shares(each) for label, each in zip(labels, (old, new), strict=True)}
-    if old["ordered"]:
-        return _lines(shares, colors, _title(name)) | {"height": 180}
-    shown = old["values"][np.argsort(-old["counts"], kind="stable")[:_SHOWN_ZONES]]
-    shown = np.sort(shown) if name == "weekday" else shown
-    words = {v: _WEEKDAYS[int(v)] if name == "weekday" else f"{v:.0f}" for v in shown.tolist()}
-    rows = [
-        {"value": word, "percent": share.get(value, 0.0), "of": label}
-        for label, share in shares.items()
-        for value, word in words.items()
-    ]
-    axis: Spec = {"field": "value", "type": "nominal", "sort": None, "title": _title(name)}
-    return _chart(
-        rows,
-        {"type": "bar", "tooltip": True},
-        {
-            "x": axis | {"axis": {"labelAngle": 0}},
-            "xOffset": {"field": "of", "sort": list(labels)},
-            "y": _axis("percent", "% of trips"),
-            "color": _colors("of", colors),
-        },
-        height=180,
-    )
-
-
-def error_distributions(then: Distribution, now: Distribution, labels: tuple[str, str]) -> Spec:
-    """Distribution of predicted minus actual minutes, in training and now."""
-    shares = {label: _shares(each) for label, each in zip(labels, (then, now), strict=True)}
-    colors = dict(zip(labels, (OTHER, NEW), strict=True))
-    spec = _lines(shares, colors, "predicted minus actual, minutes", domain=(-25, 25))
-    lines = {name: spec.pop(name) for name in ("data", "mark", "encoding")}
-    zero = {"data": {"values": [{"at": 0}]}, "mark": {"type": "rule", **_DASHED}}
-    return spec | {"layer": [lines, zero | {"encoding": {"x": _plain("at")}}]}
-
-
-def errors_by_day(days: Mapping[int, Errors], then: Errors) -> Spec:
-    """RMSE and bias by day of the month, with the RMSE of the training as a line."""
-    colors = _colors("figure", {"RMSE": NEW, "bias": MODEL, "RMSE in training": INK})
-    day: Spec = {"field": "day", "type": "ordinal", "title": "day of the month"}
-
-    def layer(mark: Spec, name: str, minutes: Mapping[int | None, float]) -> Spec:
-        rows = [{"day": at, "minutes": value, "figure": name} for at, value in minutes.items()]
-        encoding = {"y": _axis("minutes", "minutes"), "color": colors}
-        if None not in minutes:
-            encoding["x"] = day | {"axis": {"labelAngle": 0}}
-        return {"data": {"values": rows}, "mark": mark | {"tooltip": True}, "encoding": encoding}
-
-    layers = [
-        layer({"type": "bar"}, "bias", {at: each["bias"] for at, each in days.items()}),
-        layer({"type": "line", "point": True}, "RMSE", {at: e["rmse"] for at, e in days.items()}),
-    ]
-    # NaN, what errors of no rows are, is no JSON: it would blank the whole card.
-    if then["rows"]:
-        rule = {"type": "rule", "strokeDash": [4, 3]}
-        layers.append(layer(rule, "RMSE in training", {None: then["rmse"]}))
-    return _layers(layers, height=220)
-
-
-def _chart(rows: Sequence[Spec], mark: Spec, encoding: Spec, *, height: int = 240) -> Spec:
-    return {
-        "data": {"values": list(rows)}, "mark": mark, "encoding": encoding,
-        "height": height, "config": _LOOK,
-    }  # fmt: skip
-
-
-def _layers(layers: Sequence[Spec], *, height: int) -> Spec:
-    return {"layer": list(layers), "height": height, "config": _LOOK}
-
-
-def _lines(
-    shares: Mapping[str, Mapping[float, float]],
-    colors: Mapping[str, str],
-    title: str,
-    domain: tuple[float, float] | None = None,
-) -> Spec:
-    rows = [
-        {"value": value, "percent": percent, "of": label}
-        for label, share in shares.items()
-        for value, percent in share.items()
-        if domain is None or domain[0] <= value <= domain[1]
-    ]
-    return _chart(
-        rows,
-        {"type": "line", "strokeWidth": 2.2, "tooltip": True},
-        {
-            "x": _axis("value", title, domain=domain),
-            "y": _axis("percent", "% of trips"),
-            "color": _colors("of", colors),
-        },
-    )
-
-
-def _bars(
-    rows: Sequence[Spec],
-    label: str,
-    form: str,
-    color: Spec,
-    domain: tuple[float, float] | None = None,
-) -> list[Spec]:
-    place = {
-        "y": {"field": "name", "type": "nominal", "sort": None, "title": None},
-        "x": _axis("value", label, domain=domain),
-    }
-    figures = {"field": "value", "type": "quantitative", "format": form}
-    text = {"type": "text", "align": "left", "dx": 4, "color": INK}
-    data = {"values": list(rows)}
-    return [
-        {
-            "data": data,
-            "mark": {"type": "bar", "tooltip": True},
-            "encoding": place | {"color": color},
-        },
-        {"data": data, "mark": text, "encoding": place | {"text": figures}},
-    ]
-
-
-def _axis(field: str, title: str, domain: tuple[float, float] | None = None) -> Spec:
-    scale = {"scale": {"domain": list(domain)}} if domain else {}
-    return {"field": field, "type": "quantitative", "title": title} | scale
-
-
-def _plain(field: str) -> Spec:
-    return {"field": field, "type": "quantitative"}
-
-
-def _colors(field: str, colors: Mapping[str, str]) -> Spec:
-    scale = {"domain": list(colors), "range": list(colors.values())}
-    return {"field": field, "type": "nominal", "scale": scale}
-
-
-def _height(rows: Sequence[Spec]) -> int:
-    return 30 * len(rows)
-
-
-def _shares(each: Distribution) -> dict[float, float]:
-    """Percent of the trips by value."""
-    percent = 100 * each["counts"] / each["counts"].sum()
-    return dict(zip(each["values"].tolist(), percent.tolist(), strict=True))
-
-
-def _title(name: str) -> str:
-    return {"duration_minutes": "duration, minutes"}.get(name, name.replace("_", " "))
+    parts = vega.bars(rows, label, ".2f", {"value": MODEL})
+    return vega.layers(parts, height=vega.height(rows))

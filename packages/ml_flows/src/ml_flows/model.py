@@ -7,43 +7,56 @@ comes in by experience: how long trips between two zones took in the training mo
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import KFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, TargetEncoder
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import TargetEncoder
 
-from ml_flows.metrics import LONGEST, SHORTEST, Floats, errors, minutes
+from ml_flows.contract import HOLIDAY
+from ml_flows.evaluation import LONGEST, SHORTEST, Floats, errors, minutes
+from ml_flows.search import Values
 
 KNOWN_BEFORE: dict[str, str] = {
     "pickup_zone": "pickup zone",
     "dropoff_zone": "dropoff zone",
     "pickup_at": "time of day",
     "weekday": "weekday",
+    HOLIDAY: "holiday",
 }
 """The columns that predictions are made of, and how people call them."""
 
-_PART_OF_DAY_BEGINS = (6, 10, 15, 19, 22)  # hours: night before, morning, noon, rush, evening, late
+FEWEST = 50
+"""Trips that a model can be fitted on at least; each fifth of them is encoded by the others."""
 
-_SLICE = 200_000  # rows predicted at once, so that a month of 3 million needs no more memory
+_PART_OF_DAY_BEGINS = (6, 10, 15, 19, 22)  # hours: night before, morning, noon, rush, evening, late
+_PATIENCE = 15  # trees without a smaller error on the validation trips
 
 # Columns of the design matrix.
-_PICKUP, _DROPOFF, _MINUTE, _WEEKDAY, _PAIR, _ROAD, _PAIR_AT = range(7)
-_EXPERIENCED = [_PICKUP, _DROPOFF, _PAIR, _ROAD, _PAIR_AT]
-_PLAIN = [_PICKUP, _DROPOFF, _MINUTE, _WEEKDAY]
+PICKUP, DROPOFF, MINUTE, WEEKDAY, HOLIDAY_COLUMN, PAIR, ROAD, PAIR_AT = range(8)
+_EXPERIENCED = [PICKUP, DROPOFF, PAIR, ROAD, PAIR_AT]
+_PLAIN = [PICKUP, DROPOFF, MINUTE, WEEKDAY, HOLIDAY_COLUMN]
+
+
+class Fitted(NamedTuple):
+    """A model, its trees, and its RMSE on the validation trips, minutes."""
+
+    model: Pipeline
+    trees: int
+    rmse: float
 
 
 def design(trips: pl.DataFrame) -> Floats:
     """What is known before each trip, as numbers.
 
     Returns:
-        (trips, 7): pickup zone, dropoff zone, minute of the day, weekday, and as keys: the pair
-        of zones, the pair in either direction, the pair in this part of the day.
+        (trips, 8): pickup zone, dropoff zone, minute of the day, weekday, holiday (NaN where the
+        data does not say), and as keys: the pair of zones, the pair in either direction, the pair
+        in this part of the day.
     """
     pickup, dropoff = pl.col("pickup_zone").cast(pl.Int64), pl.col("dropoff_zone").cast(pl.Int64)
     hour = pl.col("pickup_at").dt.hour().cast(pl.Int64)
@@ -54,6 +67,7 @@ def design(trips: pl.DataFrame) -> Floats:
         dropoff=dropoff,
         minute=hour * 60 + pl.col("pickup_at").dt.minute().cast(pl.Int64),
         weekday=pl.col("weekday").cast(pl.Int64),
+        holiday=pl.col(HOLIDAY).cast(pl.Float64).fill_null(float("nan")),
         pair=pair,
         road=pl.min_horizontal(pickup, dropoff) * 1000 + pl.max_horizontal(pickup, dropoff),
         pair_at=pair * 10 + part,
@@ -62,65 +76,63 @@ def design(trips: pl.DataFrame) -> Floats:
     return matrix
 
 
-def split_validation(
-    trips: pl.DataFrame, *, share: float = 0.1, seed: int = 0
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Random rows apart: (to fit, to validate), the same for the same seed."""
-    chosen = np.random.default_rng(seed).random(trips.height) < share
-    return trips.filter(pl.Series(~chosen)), trips.filter(pl.Series(chosen))
+def fit(
+    trips: pl.DataFrame, validation: pl.DataFrame, values: Values, *, trees: int, seed: int = 0
+) -> Fitted:
+    """Gradient boosting until the error on later trips no longer falls.
 
-
-def fit_baseline(trips: pl.DataFrame) -> Pipeline:
-    """Linear regression on pickup and dropoff zone, one-hot and sparse."""
-    zones = ColumnTransformer(
-        [("zones", OneHotEncoder(handle_unknown="ignore"), [_PICKUP, _DROPOFF])],
-        sparse_threshold=1.0,
-    )
-    return make_pipeline(zones, LinearRegression()).fit(design(trips), minutes(trips))
-
-
-def fit_gradient_boosting(
-    trips: pl.DataFrame, validation: pl.DataFrame, *, seed: int = 0
-) -> Pipeline:
-    """Gradient boosting on zones, time and experience with the pair of zones.
-
-    Experience is the mean duration by key, shrunk towards the mean of all where trips are few;
-    for the rows to fit it comes from other rows (cross-fitting), so that no row sees its own
-    duration. Trees are added until the error on the validation rows no longer falls.
+    Args:
+        validation: trips after those to learn from.
+        values: of scikit-learn's HistGradientBoostingRegressor. trees: at most so many.
     """
-    features = ColumnTransformer(
-        [
-            (
-                "experience",
-                TargetEncoder(
-                    target_type="continuous", cv=KFold(5, shuffle=True, random_state=seed)
-                ),
-                _EXPERIENCED,
-            ),
-            ("plain", "passthrough", _PLAIN),
-        ]
-    )
-    trees = HistGradientBoostingRegressor(
-        learning_rate=0.06,
-        max_iter=600,
-        early_stopping=True,
-        n_iter_no_change=15,
-        random_state=seed,
-    )
+    features = _features(seed)
     matrix = features.fit_transform(design(trips), minutes(trips))
-    trees.fit(
+    booster = HistGradientBoostingRegressor(
+        max_iter=trees,
+        early_stopping=True,
+        n_iter_no_change=_PATIENCE,
+        random_state=seed,
+        **values,
+    )
+    booster.fit(
         matrix,
         minutes(trips),
         X_val=features.transform(design(validation)),
         y_val=minutes(validation),
     )
-    return Pipeline([("features", features), ("trees", trees)])
+    model = Pipeline([("features", features), ("trees", booster)])
+    found = errors(minutes(validation), predict(model, validation))["rmse"]
+    return Fitted(model, int(booster.n_iter_), found)
+
+
+def refit(trips: pl.DataFrame, values: Values, *, trees: int, seed: int = 0) -> Pipeline:
+    """The same model on all trips to learn from, with the trees that fit() stopped at.
+
+    What is nearest in time to the trips to predict is worth more than a later stop.
+    """
+    booster = HistGradientBoostingRegressor(
+        max_iter=trees, early_stopping=False, random_state=seed, **values
+    )
+    model = Pipeline([("features", _features(seed)), ("trees", booster)])
+    return model.fit(design(trips), minutes(trips))
+
+
+def _features(seed: int) -> ColumnTransformer:
+    """Experience with zones and pairs, beside zones and time as they are.
+
+    Experience is the mean duration by key, shrunk towards the mean of all where trips are few; for
+    the rows to fit it comes from other rows (cross-fitting), so that no row sees its own duration.
+    """
+    folds = KFold(5, shuffle=True, random_state=seed)
+    encoder = TargetEncoder(target_type="continuous", cv=folds)
+    return ColumnTransformer(
+        [("experience", encoder, _EXPERIENCED), ("plain", "passthrough", _PLAIN)]
+    )
 
 
 def predict(model: Any, trips: pl.DataFrame) -> Floats:
     """(trips,) predicted durations in minutes, within SHORTEST and LONGEST."""
-    parts = [model.predict(design(part)) for part in trips.iter_slices(_SLICE)]
-    predicted: Floats = np.clip(np.concatenate(parts), SHORTEST, LONGEST)
+    predicted: Floats = np.clip(model.predict(design(trips)), SHORTEST, LONGEST)
     return predicted
 
 

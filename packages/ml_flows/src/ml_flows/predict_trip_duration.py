@@ -1,8 +1,9 @@
-"""Predict a month's trip durations with the latest trained model, and see whether it has aged."""
+"""Predict a month's trip durations with the promoted model, and see whether it has aged."""
 
 import sys
 
 from metaflow import (
+    Config,
     FlowSpec,
     Parameter,
     card,
@@ -15,8 +16,15 @@ from metaflow import (
     timeout,
 )
 
-from ml_flows.settings import CORES, FEATURES_ROOT, MEMORY, PREDICTIONS_ROOT, THREADS
-from ml_flows.storage import check_datastore
+from ml_flows.datastore import check_datastore
+from ml_flows.settings import (
+    BASE_MEMORY,
+    CORES,
+    DRIFT,
+    FEATURES_ROOT,
+    PREDICTIONS_ROOT,
+    THREADS,
+)
 
 
 @project(name="trip_duration")
@@ -28,94 +36,121 @@ class PredictTripDurationFlow(FlowSpec):
         start -> predict -> compare -> end
     """
 
+    drift_limits = Config("drift", default_value=DRIFT, help="When drift is moderate or large.")
+
     cab = Parameter("cab", default="green", help="Whose trips: green or yellow.")
     month = Parameter("month", default="2024-01", help="Month to predict: YYYY-MM.")
     features_root = Parameter(
         "features_root", default=FEATURES_ROOT, help="Where the data team publishes: s3://…"
     )
     predictions_root = Parameter(
-        "predictions_root", default=PREDICTIONS_ROOT, help="Where predictions go: s3://…"
+        "predictions_root",
+        default=PREDICTIONS_ROOT,
+        help="Where predictions go: s3://…. Below it, runs that are not production's have a place "
+        "of their own.",
     )
     training_run = Parameter(
         "training_run",
         default="",
-        help="Training run whose model predicts: its id. Empty: the latest successful one.",
+        help="Training run whose model predicts: its id. Empty: the champion of this branch, else "
+        "of production.",
     )
 
     @retry(times=2, minutes_between_retries=1)
     @timeout(minutes=5)
-    @resources(cpu=CORES, memory=MEMORY)
+    @resources(cpu=CORES, memory=BASE_MEMORY)
     @step
     def start(self) -> None:
-        """Pin the month's dataset and the training run."""
-        from ml_flows import dataset, storage, training_runs
+        """Pin the month's dataset, the model, and the place for the predictions."""
+        from ml_flows import (
+            contract,
+            dataset,
+            promotion,
+            publish,
+            registry,
+            settings,
+            split,
+            storage,
+        )
         from ml_flows.errors import no_retry_on_input_error
 
         with no_retry_on_input_error():
-            dataset.first_day(self.month)
+            split.first_day(self.month)
+            self.limits = settings.checked(self.drift_limits, DRIFT, "drift")
             self.features = dataset.resolve(self.features_root, self.cab, self.month)
-            storage.require_bucket(self.predictions_root)
-            self.training = (
-                training_runs.named(self.training_run, self.cab)
-                if self.training_run
-                else training_runs.latest(self.cab, branch=current.branch_name)
+            self.last_year = dataset.find(
+                self.features_root, self.cab, split.year_before(self.month)
             )
-        print(f"{self.features['uri']} with the model of {self.training}")
+            made_up = contract.made_up(self.features)
+            self.branch = promotion.own_branch(
+                current.branch_name, namespace=current.namespace, user=current.username
+            )
+            self.place = publish.place(self.predictions_root, self.branch, made_up=made_up)
+            storage.require_place(self.place)
+            self.training = (
+                registry.named(self.training_run, self.cab, made_up=made_up)
+                if self.training_run
+                else registry.to_predict_with(self.cab, self.branch, made_up=made_up).pathspec
+            )
+            self.learned = split.trained_months(registry.artifact(self.training, "split"))
+        self.time_order = split.relation(self.learned, self.month)
+        print(f"{self.features['uri']} with the model of {self.training}, to {self.place}")
+        if self.time_order != "after":
+            print(split.warning(self.time_order, self.month, self.learned), file=sys.stderr)
         self.next(self.predict)
 
     @retry(times=2, minutes_between_retries=1)
-    @timeout(minutes=20)
+    @timeout(minutes=60)
     @environment(vars=THREADS)
-    @resources(cpu=CORES, memory=MEMORY)
+    @resources(cpu=CORES, memory=BASE_MEMORY)
     @step
     def predict(self) -> None:
         """Write the predictions as a new version; readers see it once it is complete."""
-        from ml_flows import dataset, model, publish, training_runs
+        from ml_flows import intervals, publish, registry
         from ml_flows.errors import no_retry_on_input_error
 
         with no_retry_on_input_error():
-            trips = dataset.read([self.features])
-            trained = training_runs.artifact(self.training, "model")
+            model = registry.artifact(self.training, "model")
+            within = registry.artifact(self.training, "intervals")
             self.predictions = publish.predictions(
-                self.predictions_root,
-                trips,
-                model.predict(trained, trips),
-                features=self.features,
-                training_run=self.training,
-                run=f"{current.flow_name}/{current.run_id}",
+                self.place,
+                self.features,
+                lambda trips: intervals.with_mean(within, model, trips),
+                lineage={
+                    "training_run": self.training,
+                    "run": f"{current.flow_name}/{current.run_id}",
+                    "branch": self.branch,
+                    "learned_from": self.learned,
+                    "time_order": self.time_order,
+                    "code_version": publish.code_version(),
+                },
             )
         print(f"{self.predictions['rows']} predictions: {self.predictions['uri']}")
         self.next(self.compare)
 
     @retry(times=2, minutes_between_retries=1)
-    @timeout(minutes=20)
+    @timeout(minutes=60)
     @environment(vars=THREADS)
-    @resources(cpu=CORES, memory=MEMORY)
+    @resources(cpu=CORES, memory=BASE_MEMORY)
     @card(type="report")
     @step
     def compare(self) -> None:
         """Data drift: other trips than in training? Concept drift: other errors?"""
-        from ml_flows import cards, drift, metrics, publish, training_runs
+        from ml_flows import drift_cards, monitor, registry
         from ml_flows.errors import no_retry_on_input_error
 
         with no_retry_on_input_error():
-            trips, predicted = publish.read(self.predictions)
-            before = training_runs.artifact(self.training, "feature_statistics")
-            reference = training_runs.artifact(self.training, "error_reference")
-        self.feature_statistics = drift.describe(trips)
-        self.drift = drift.data_drift(before, self.feature_statistics)
-        self.concept_drift = drift.concept_drift(reference, metrics.minutes(trips), predicted)
+            before = registry.artifact(self.training, "feature_statistics")
+            reference = registry.artifact(self.training, "error_reference")
+            found = monitor.watch(
+                self.predictions, before, reference, self.limits,
+                last_year=self.last_year,
+                predict=lambda: registry.predictor(self.training),
+            )  # fmt: skip
+        self.feature_statistics, self.coverage = found.statistics, found.coverage
+        self.drift, self.concept_drift = found.drift, found.concept_drift
         current.card.extend(
-            cards.drift(
-                self.predictions,
-                before,
-                self.feature_statistics,
-                self.drift,
-                reference,
-                self.concept_drift,
-                trips,
-                predicted,
-            )
+            drift_cards.prediction(self.predictions, before, reference, found, self.limits)
         )
         self.next(self.end)
 

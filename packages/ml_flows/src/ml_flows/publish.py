@@ -1,90 +1,184 @@
-"""Predictions as immutable versions in S3; current.json names the newest one and comes last."""
+"""Predictions as immutable versions; current.json names the newest one and comes last.
+
+<root>/<cab>/<month>/                        production's, of real trips
+<root>/branches/<branch>/<cab>/<month>/      everybody else's
+…/made-up/<cab>/<month>/                     of trips that never happened
+"""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml_flows import storage
-from ml_flows.dataset import CONTRACT, Manifest, manifest_uri
+from ml_flows import contract, dataset, storage
+from ml_flows.contract import PREDICTIONS, Manifest
+from ml_flows.dataset import manifest_uri
 from ml_flows.errors import InputError
+from ml_flows.promotion import PRODUCTION
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from ml_flows.metrics import Floats
+    from ml_flows.evaluation import Floats
 
 PREDICTED = "predicted_minutes"
+QUANTILES = ("predicted_minutes_p10", "predicted_minutes_p50", "predicted_minutes_p90")
+MADE_UP = "made-up"
+
+BATCH = 100_000
+"""Trips that are predicted and written at once, whatever a month holds."""
+
+
+def place(root: str, branch: str, *, made_up: bool) -> str:
+    """Where a run of this branch publishes, so that nobody replaces what is production's, and
+    made-up trips replace no real ones."""
+    parts = [root.rstrip("/")]
+    if branch != PRODUCTION:
+        parts += ["branches", branch]
+    if made_up and f"/{MADE_UP}/" not in f"{root}/":
+        parts.append(MADE_UP)
+    return "/".join(parts)
 
 
 def predictions(
     root: str,
-    trips: pl.DataFrame,
-    predicted: Floats,
-    *,
     features: Manifest,
-    training_run: str,
-    run: str,
+    predict: Callable[[pl.DataFrame], Floats],
+    *,
+    lineage: Mapping[str, Any],
 ) -> Manifest:
-    """Publish predictions of a month as a new version.
+    """Predict a month and publish it as a new version, BATCH trips at a time.
 
     Args:
-        root: s3://…; the version goes to <root>/<cab>/<month>/<version>/predictions.parquet.
-        trips: as dataset.read() gives them. predicted: (trips,) minutes.
-        features: manifest of the dataset. training_run, run: pathspecs, for whoever asks later.
+        root: the version goes to <root>/<cab>/<month>/<version>/predictions.parquet.
+        features: manifest of the dataset.
+        predict: gives (trips, 4) minutes: the mean, then QUANTILES.
+        lineage: what made them, for the manifest and the Parquet file's own metadata.
 
     Returns:
         the manifest, as it stands in current.json.
 
     Raises:
-        InputError: no bucket or no access. StorageUnavailableError: the server does not answer.
+        InputError: no bucket or no access, or trips that are not as agreed.
+        StorageUnavailableError: the server does not answer.
     """
     import polars as pl
 
     created = datetime.now(UTC)
-    table = trips.with_columns(pl.Series(PREDICTED, predicted, dtype=pl.Float32))
-    folder = f"{root.rstrip('/')}/{features['cab']}/{features['month']}"
+    folder = f"{root}/{features['cab']}/{features['month']}"
+    about = {
+        "features_uri": features["uri"],
+        "features_version": features["version"],
+        "feature_schema": contract.feature_version(features),
+        "made_up": contract.made_up(features),
+        **lineage,
+    }
     with tempfile.TemporaryDirectory(prefix="predictions-") as directory:
         path = Path(directory) / "predictions.parquet"
-        table.write_parquet(path, compression="zstd")
+        with dataset.opened(features) as source:
+            trips = dataset.scan(source, str(features["uri"]))
+            _write(trips, predict, path, {"ml_flows": _text(about)}, str(features["uri"]))
+        written = pl.scan_parquet(path)
+        rows = written.select(pl.len()).collect().item()
+        if rows != features["rows"]:
+            raise InputError(
+                f"{features['uri']} has {rows:,} trips; its manifest says {features['rows']:,}. "
+                "Publish the month again."
+            )
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         version = f"{created:%Y%m%dT%H%M%S%fZ}-{digest[:8]}"
         uri = f"{folder}/{version}/predictions.parquet"
+        size = path.stat().st_size
         storage.write_file(uri, path)
+        columns = {name: str(dtype) for name, dtype in written.collect_schema().items()}
     manifest = {
-        "contract": CONTRACT,
+        "contract": PREDICTIONS,
         "cab": features["cab"],
         "month": features["month"],
         "version": version,
         "uri": uri,
-        "rows": table.height,
-        "columns": {name: str(dtype) for name, dtype in table.schema.items()},
+        "rows": rows,
+        "columns": columns,
+        "files": {"features": {"uri": uri, "bytes": size, "sha256": digest, "rows": rows}},
         "created": created.isoformat(),
-        "features_uri": features["uri"],
-        "features_version": features["version"],
-        "training_run": training_run,
-        "run": run,
+        **about,
     }
     storage.write_json(manifest_uri(root, str(features["cab"]), str(features["month"])), manifest)
     return manifest
 
 
-def read(manifest: dict[str, Any]) -> tuple[pl.DataFrame, Floats]:
-    """A published version: the trips, and (trips,) the minutes predicted for them.
+@contextmanager
+def opened(manifest: Manifest) -> Iterator[pl.LazyFrame]:
+    """A published version, to read while the block lasts.
 
     Raises:
-        InputError: it is gone or no Parquet.
+        InputError: it is gone, or not what was published.
     """
     import polars as pl
 
-    uri = str(manifest["uri"])
-    try:
-        table = pl.read_parquet(uri, storage_options=storage.polars_options())
-    except (pl.exceptions.PolarsError, OSError) as error:
-        storage.require_object(uri)
-        raise InputError(f"{uri} cannot be read as Parquet: {error}") from error
-    return table.drop(PREDICTED), table[PREDICTED].cast(pl.Float64).to_numpy()
+    with dataset.opened(manifest) as path:
+        yield pl.scan_parquet(path)
+
+
+def code_version() -> str:
+    """The first digits of the SHA-256 of this package's sources: there is one wherever it runs,
+    installed or from a code package."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _text(about: Mapping[str, Any]) -> str:
+    import json
+
+    return json.dumps(about, sort_keys=True)
+
+
+def _write(
+    trips: pl.LazyFrame,
+    predict: Callable[[pl.DataFrame], Floats],
+    path: Path,
+    metadata: dict[str, str],
+    uri: str,
+) -> None:
+    import polars as pl
+
+    names = (PREDICTED, *QUANTILES)
+    schema = pl.Schema({**trips.collect_schema(), **dict.fromkeys(names, pl.Float32())})
+
+    def with_predictions(batch: pl.DataFrame) -> pl.DataFrame:
+        if batch.is_empty():
+            return batch.with_columns(pl.lit(None, pl.Float32).alias(name) for name in names)
+        said = predict(batch)
+        return batch.with_columns(
+            pl.Series(name, said[:, at], dtype=pl.Float32) for at, name in enumerate(names)
+        )
+
+    def batches() -> Iterator[pl.DataFrame]:
+        for batch in trips.collect_batches(chunk_size=BATCH, engine="streaming"):
+            for name in contract.COLUMNS:
+                if nulls := batch[name].null_count():
+                    raise InputError(f"{uri} is not as agreed: column {name!r} has {nulls} nulls.")
+            yield with_predictions(batch)
+
+    _sink(batches(), schema, path, metadata)
+
+
+def _sink(
+    batches: Iterator[pl.DataFrame], schema: pl.Schema, path: Path, metadata: dict[str, str]
+) -> None:
+    """Write batches to one Parquet file as they come."""
+    from polars.io.plugins import register_io_source
+
+    def source(*_: Any) -> Iterator[pl.DataFrame]:
+        return batches
+
+    lazy = register_io_source(source, schema=schema)
+    lazy.sink_parquet(path, metadata=metadata, row_group_size=BATCH, engine="streaming")

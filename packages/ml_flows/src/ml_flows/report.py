@@ -63,6 +63,11 @@ def text(found: dict[str, dict[str, Any]]) -> str:
         f"({train['rows_train']:,} trips to learn from, {train['rows_test']:,} to test on)",
         f"  linear baseline: RMSE {train['baseline_rmse']:.2f}, MAE {train['baseline_mae']:.2f}; "
         f"{train['improvement_percent']:.1f} % better",
+        f"  median of zone pair and hour: RMSE {train['rule_rmse']:.2f}",
+        *_honest(train),
+        f"  {train['coverage']:.1%} of the trips in the interval for 80 %",
+        f"  {'promoted' if train['decision']['promoted'] else 'held back'}: "
+        f"{'; '.join(train['decision']['reasons'])}",
         f"{predict['run']} with the model of {predict['training_run']}",
         f"  {predict['rows']:,} predictions: {predict['uri']}",
         *(
@@ -76,15 +81,18 @@ def text(found: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _honest(train: dict[str, Any]) -> list[str]:
+    if not train["honest_rmse"]:
+        return []
+    return [f"  on all {train['honest_rows']:,} trips of up to 3 hours: {train['honest_rmse']:.2f}"]
+
+
 def _train(run: Any) -> dict[str, Any]:
     metrics = run.data.metrics
-    names = (
-        "rmse", "mae", "baseline_rmse", "baseline_mae", "improvement_percent",
-        "rows_train", "rows_test",
-    )  # fmt: skip
     return {
         "run": run.pathspec,
-        **{name: metrics[name] for name in names},
+        **metrics,
+        "decision": run.data.decision,
         "card": run["evaluate"].task.pathspec,
     }
 
@@ -95,6 +103,10 @@ def _predict(run: Any) -> dict[str, Any]:
         "run": run.pathspec,
         "rows": data.predictions["rows"],
         "uri": data.predictions["uri"],
+        "branch": data.predictions["branch"],
+        "time_order": data.predictions["time_order"],
+        "made_up": data.predictions["made_up"],
+        "coverage": data.coverage["coverage"],
         "drift": data.drift,
         "concept_drift": data.concept_drift,
         "training_run": data.training,

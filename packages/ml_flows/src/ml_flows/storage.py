@@ -1,21 +1,29 @@
-"""S3: objects in and out, with errors that name server, bucket and key."""
+"""Objects in and out of S3, or of a folder, with errors that name server and object.
+
+obstore does the work: it reads the AWS_* environment, retries, and streams.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ml_flows.errors import InputError, StorageUnavailableError
 
-_NO_KEY = ("NoSuchKey", "404", "NotFound")
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+_NO_BUCKET = "NoSuchBucket"
 _REFUSED = (
     "AccessDenied",
-    "403",
     "Forbidden",
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
@@ -28,42 +36,12 @@ class NoObjectError(InputError):
     """There is a bucket but no such object in it."""
 
 
-@cache
-def client(endpoint: str | None = None) -> Any:
-    """The S3 client of this process.
+class Fetched(NamedTuple):
+    """A file that was brought here: where it lies, bytes, hexadecimal SHA-256."""
 
-    Args:
-        endpoint: the server; without it by the AWS_* and METAFLOW_S3_* environment.
-    """
-    import boto3
-    from botocore.config import Config
-
-    # A session of its own: the default one keeps the credentials of whoever asked first.
-    return boto3.Session().client(
-        "s3",
-        endpoint_url=endpoint
-        or os.environ.get("AWS_ENDPOINT_URL_S3")
-        or os.environ.get("AWS_ENDPOINT_URL")
-        or os.environ.get("METAFLOW_S3_ENDPOINT_URL"),
-        config=Config(
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 4},
-        ),
-    )
-
-
-def split_uri(uri: str) -> tuple[str, str]:
-    """s3://bucket/a/key -> ("bucket", "a/key").
-
-    Raises:
-        InputError: not such a URI.
-    """
-    scheme, _, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme != "s3" or not bucket:
-        raise InputError(f"{uri!r} is no S3 URI. Write s3://<bucket>/<prefix>.")
-    return bucket, key.strip("/")
+    path: Path
+    size: int
+    sha256: str
 
 
 def read_json(uri: str) -> Any:
@@ -73,9 +51,9 @@ def read_json(uri: str) -> Any:
         NoObjectError: no such object. InputError: no bucket, no access, no JSON.
         StorageUnavailableError: the server does not answer.
     """
-    bucket, key = split_uri(uri)
-    with explained(uri):
-        body = client().get_object(Bucket=bucket, Key=key)["Body"].read()
+    store, key = _opened(uri)
+    with _explained(uri):
+        body = bytes(store.get(key).bytes())
     try:
         return json.loads(body)
     except ValueError as error:
@@ -84,123 +62,121 @@ def read_json(uri: str) -> Any:
 
 def write_json(uri: str, value: Any) -> None:
     """Put the value as JSON, in one request: readers see the old object or the new one."""
-    bucket, key = split_uri(uri)
-    body = json.dumps(value, indent=1, sort_keys=False).encode()
-    with explained(uri):
-        client().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    store, key = _opened(uri)
+    with _explained(uri):
+        store.put(key, json.dumps(value, indent=1).encode())
+
+
+def fetch(uri: str, path: Path) -> Fetched:
+    """Bring an object into a local file, a piece at a time; its hash is taken on the way.
+
+    Raises:
+        as read_json().
+    """
+    store, key = _opened(uri)
+    digest, size = hashlib.sha256(), 0
+    with _explained(uri), path.open("wb") as target:
+        for piece in store.get(key):
+            target.write(piece)
+            digest.update(piece)
+            size += len(piece)
+    return Fetched(path, size, digest.hexdigest())
 
 
 def write_file(uri: str, path: Path) -> None:
-    """Upload a file; nobody sees the object before it is complete."""
-    bucket, key = split_uri(uri)
-    with explained(uri):
-        client().upload_file(str(path), bucket, key)
+    """Upload a file in parts; nobody sees the object before it is complete."""
+    store, key = _opened(uri)
+    with _explained(uri):
+        store.put(key, path)
 
 
-def require_object(uri: str) -> None:
-    """Raise NoObjectError (or what explained() raises) unless the object is there."""
-    bucket, key = split_uri(uri)
-    with explained(uri):
-        client().head_object(Bucket=bucket, Key=key)
+def require_place(uri: str, endpoint: str | None = None) -> None:
+    """Raise what is wrong with a bucket or prefix unless it can be listed.
+
+    Args:
+        endpoint: the S3 server; without it by the environment.
+    """
+    store, key = _opened(uri, endpoint)
+    with _explained(uri, endpoint):
+        next(iter(store.list(key or None, chunk_size=1)), None)
 
 
-def require_bucket(uri: str, endpoint: str | None = None) -> None:
-    """Raise what explained() raises unless the bucket can be listed."""
-    bucket, key = split_uri(uri)
-    with explained(uri, endpoint):
-        client(endpoint).list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+def _opened(uri: str, endpoint: str | None = None) -> tuple[ObjectStore, str]:
+    """The store of a URI's bucket (or of all local files), and the key in it.
+
+    Raises:
+        InputError: no such URI.
+    """
+    scheme, _, rest = (f"file://{uri}" if uri.startswith("/") else uri).partition("://")
+    root, _, key = rest.partition("/")
+    if scheme not in ("s3", "file") or (scheme == "s3") != bool(root):
+        raise InputError(
+            f"{uri!r} is no place for data. Write s3://<bucket>/<prefix>, or a folder."
+        )
+    return _store(f"{scheme}://{root}", endpoint or _endpoint()), key.strip("/")
 
 
-def polars_options() -> dict[str, str]:
-    """Polars' storage options: the same server that client() uses."""
-    endpoint = str(client().meta.endpoint_url)
-    if "amazonaws.com" in endpoint:
-        return {}
-    return {
-        "aws_endpoint_url": endpoint,
-        "aws_region": str(client().meta.region_name or "us-east-1"),
-        "aws_allow_http": str(endpoint.startswith("http://")).lower(),
-    }
+@cache
+def _store(root: str, endpoint: str | None) -> ObjectStore:
+    from obstore.store import LocalStore, S3Store
+
+    if root == "file://":
+        return LocalStore("/", mkdir=True)
+    server: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
+    return S3Store(
+        root.removeprefix("s3://"),
+        **server,
+        client_options={"allow_http": True, "connect_timeout": "5s", "timeout": "60s"},
+        retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
+    )
+
+
+def _endpoint() -> str | None:
+    """The S3 server that the environment names, as boto3 and Metaflow read it; None: AWS's own."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "METAFLOW_S3_ENDPOINT_URL")
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
 @contextmanager
-def explained(uri: str, endpoint: str | None = None) -> Iterator[None]:
-    """Turn boto's errors into ours.
+def _explained(uri: str, endpoint: str | None = None) -> Iterator[None]:
+    """Turn obstore's errors into ours.
 
     Raises:
         InputError: bucket, key or access is wrong. StorageUnavailableError: no answer.
     """
-    from boto3.exceptions import S3UploadFailedError
-    from botocore import exceptions as boto
+    from obstore.exceptions import BaseError
 
-    bucket, _ = split_uri(uri)
-    server = str(client(endpoint).meta.endpoint_url)
     try:
         yield
-    except boto.ClientError as error:
-        raise _explain(uri, server, str(error.response["Error"]["Code"]), error) from error
-    except S3UploadFailedError as error:
-        cause = error.__context__
-        code = str(cause.response["Error"]["Code"]) if isinstance(cause, boto.ClientError) else ""
-        raise _explain(uri, server, code, error) from error
-    except (boto.NoCredentialsError, boto.PartialCredentialsError) as error:
-        raise InputError(
-            f"No S3 credentials to reach bucket {bucket!r} ({uri}). "
-            "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-        ) from error
-    except (boto.HTTPClientError, boto.ConnectionError) as error:
-        raise StorageUnavailableError(
-            f"The S3 server {server} does not answer for {uri}: {error}. "
-            "Is it up, and is AWS_ENDPOINT_URL right?"
-        ) from error
-    except boto.BotoCoreError as error:
-        raise InputError(f"{uri} cannot be reached: {error}") from error
+    except (BaseError, FileNotFoundError) as error:
+        server = endpoint or _endpoint() or "AWS"
+        raise _explanation(uri, server, str(error)) from error
 
 
-def _explain(uri: str, server: str, code: str, error: Exception) -> Exception:
-    bucket, _ = split_uri(uri)
-    if code == "NoSuchBucket":
+def _explanation(uri: str, server: str, error: str) -> Exception:
+    bucket = uri.partition("://")[2].partition("/")[0]
+    found = re.search(r"<Code>(\w+)</Code>", error)
+    code = found[1] if found else ""
+    said = error.partition("\n")[0]
+    if code == _NO_BUCKET:
         return InputError(
             f"There is no bucket {bucket!r} on {server} ({uri}). Create it or correct the URI."
         )
-    if code in _NO_KEY:
+    if "not found:" in said:
         return NoObjectError(f"There is no object {uri} on {server}.")
-    if code in _REFUSED:
+    if code in _REFUSED or ("403 Forbidden" in said and "169.254" not in said):
         return InputError(
-            f"{server} refuses these credentials for bucket {bucket!r} ({uri}): {code}. "
+            f"{server} refuses these credentials for bucket {bucket!r} ({uri}): "
+            f"{code or 'Forbidden'}. "
             "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and what they may do."
         )
-    return StorageUnavailableError(f"{server} failed for {uri}: {error}")
-
-
-def check_datastore(arguments: Sequence[str]) -> None:
-    """Before `flow.py run` or `resume`: end with a message if Metaflow's own bucket is missing.
-
-    Without it Metaflow retries silently for minutes.
-
-    Args:
-        arguments: of the flow's command line, without the program.
-    """
-    if not {"run", "resume"} & set(arguments):
-        return
-    from metaflow import metaflow_config
-
-    datastore = _option(arguments, "--datastore") or metaflow_config.DEFAULT_DATASTORE
-    root = _option(arguments, "--datastore-root") or metaflow_config.DATASTORE_SYSROOT_S3
-    if datastore != "s3":
-        return
-    if not root:
-        raise SystemExit("Metaflow's S3 datastore has no place: set METAFLOW_DATASTORE_SYSROOT_S3.")
-    try:
-        require_bucket(root, metaflow_config.S3_ENDPOINT_URL)
-    except (InputError, StorageUnavailableError) as error:
-        raise SystemExit(f"Metaflow's datastore: {error}") from error
-
-
-def _option(arguments: Sequence[str], name: str) -> str | None:
-    for position, argument in enumerate(arguments):
-        if argument == name and position + 1 < len(arguments):
-            return arguments[position + 1]
-        if argument.startswith(f"{name}="):
-            return argument.removeprefix(f"{name}=")
-    return None
+    if not os.environ.get("AWS_ACCESS_KEY_ID") and "169.254" in said:
+        # Without keys obstore asks the address where a machine of AWS's finds its own.
+        return InputError(
+            f"No S3 credentials to reach bucket {bucket!r} ({uri}). "
+            "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
+    return StorageUnavailableError(
+        f"The S3 server {server} does not answer for {uri}: {said}. "
+        "Is it up, and is AWS_ENDPOINT_URL right?"
+    )

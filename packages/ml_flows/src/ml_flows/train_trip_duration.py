@@ -1,12 +1,15 @@
-"""Train a model of taxi trip duration, beside a linear baseline, and test it on held-out time."""
+"""Train a model of taxi trip duration, test it on later time, and promote it if it wins."""
 
 import sys
 from typing import Any
 
 from metaflow import (
+    Config,
     FlowSpec,
     Parameter,
     card,
+    catch,
+    config_expr,
     current,
     environment,
     project,
@@ -16,19 +19,35 @@ from metaflow import (
     timeout,
 )
 
-from ml_flows.settings import CORES, FEATURES_ROOT, MEMORY, THREADS
-from ml_flows.storage import check_datastore
+from ml_flows.datastore import check_datastore
+from ml_flows.settings import (
+    BASE_MEMORY,
+    CORES,
+    FEATURES_ROOT,
+    PROMOTION,
+    SEARCH,
+    SIZE,
+    THREADS,
+    memory,
+)
+
+__all__ = ["memory"]  # what config_expr below calls
 
 
 @project(name="trip_duration")
 class TrainTripDurationFlow(FlowSpec):
-    """Train a model of taxi trip duration and compare it with a linear baseline.
+    """Search a model of taxi trip duration, and promote it if it beats its baselines and the
+    champion on time that none of them has seen.
 
     Its steps:
 
-        start --> baseline ------------> evaluate -> end
-              `-> gradient_boosting -'
+        start -> fit (each candidate) -> choose -> evaluate --> promote ---> end
+                                                           `-> hold_back -'
     """
+
+    size = Config("size", default_value=SIZE, help="Trips that the steps have memory for.")
+    search = Config("search", default_value=SEARCH, help="What is tried, and its budget.")
+    promotion = Config("promotion", default_value=PROMOTION, help="What a promotion takes.")
 
     cab = Parameter("cab", default="green", help="Whose trips: green or yellow.")
     train_months = Parameter(
@@ -37,7 +56,7 @@ class TrainTripDurationFlow(FlowSpec):
     test_month = Parameter(
         "test_month",
         default="2024-01",
-        help="Month to test on, YYYY-MM. Empty: hold out the last 7 days of the train months.",
+        help="Later month to test on, YYYY-MM. Empty: the last 7 days of the train months.",
     )
     features_root = Parameter(
         "features_root", default=FEATURES_ROOT, help="Where the data team publishes: s3://…"
@@ -51,80 +70,134 @@ class TrainTripDurationFlow(FlowSpec):
 
     @retry(times=2, minutes_between_retries=1)
     @timeout(minutes=5)
-    @resources(cpu=CORES, memory=MEMORY)
+    @resources(cpu=CORES, memory=BASE_MEMORY)
     @step
     def start(self) -> None:
-        """Pin one version of each month's dataset, so that all steps read the same rows."""
-        from ml_flows import dataset
+        """Pin one version of each month's dataset, and draw the candidates."""
+        from ml_flows import dataset, search, settings, split
         from ml_flows.errors import no_retry_on_input_error
 
         with no_retry_on_input_error():
-            self.split = dataset.plan_split(
-                self.features_root, self.cab, self.train_months, self.test_month
+            settings.check_numbers(max_rows=self.max_rows, seed=self.seed)
+            self.budget = settings.checked(self.search, SEARCH, "search")
+            self.rules = settings.checked(self.promotion, PROMOTION, "promotion")
+            self.split = split.plan_split(
+                self.features_root,
+                self.cab,
+                self.train_months,
+                self.test_month,
+                validation_days=self.budget["validation_days"],
             )
-        print(f"learn from {dataset.train_period(self.split)}")
-        print(f"test on {dataset.test_period(self.split)}")
-        self.next(self.baseline, self.gradient_boosting)
+            settings.check_size(dataset.most_rows(self.split, self.max_rows), self.size)
+            self.candidates = search.candidates(
+                self.budget["space"], self.budget["candidates"], seed=self.seed
+            )
+        print(f"learn from {split.train_period(self.split)}")
+        print(f"test on {split.test_period(self.split)}")
+        self.next(self.fit, foreach="candidates")
 
+    @catch(var="failure")
     @retry(times=2, minutes_between_retries=1)
-    @timeout(minutes=20)
+    @timeout(minutes=config_expr("search.get('minutes', 30)"))
     @environment(vars=THREADS)
-    @resources(cpu=CORES, memory=MEMORY)
+    @resources(cpu=CORES, memory=config_expr("memory(size)"))
     @step
-    def baseline(self) -> None:
-        """Fit the model to beat: linear regression on the two zones."""
-        from ml_flows import dataset, model
+    def fit(self) -> None:
+        """Fit one candidate, until its error on the last days to learn from no longer falls."""
+        from ml_flows import dataset, model, split
         from ml_flows.errors import no_retry_on_input_error
 
         with no_retry_on_input_error():
             trips = dataset.read_train(self.split, max_rows=self.max_rows, seed=self.seed)
-        self.baseline_model = model.fit_baseline(trips)
-        self.next(self.evaluate)
+            earlier, later = split.earlier_and_later(trips, self.split)
+        self.values = self.input
+        self.fitted = model.fit(
+            earlier, later, self.values, trees=self.budget["trees"], seed=self.seed
+        )
+        self.next(self.choose)
 
     @retry(times=2, minutes_between_retries=1)
     @timeout(minutes=60)
     @environment(vars=THREADS)
-    @resources(cpu=CORES, memory=MEMORY)
+    @resources(cpu=CORES, memory=config_expr("memory(size)"))
     @step
-    def gradient_boosting(self) -> None:
-        """Fit the model, and keep what its trips and its errors look like, to see drift later."""
-        from ml_flows import dataset, drift, metrics, model
+    def choose(self, inputs: Any) -> None:
+        """Take the best candidate, calibrate its intervals, fit it and its baselines on all."""
+        import polars as pl
+
+        from ml_flows import baselines, dataset, drift, intervals, model, search, split
         from ml_flows.errors import no_retry_on_input_error
 
         with no_retry_on_input_error():
+            tried = [each for each in inputs if each.failure is None]
+            best = search.best(tried, [each.failure for each in inputs])
+            self.merge_artifacts(inputs, include=["split", "budget", "rules"])
             trips = dataset.read_train(self.split, max_rows=self.max_rows, seed=self.seed)
-        fit, validation = model.split_validation(trips, seed=self.seed)
-        self.model = model.fit_gradient_boosting(fit, validation, seed=self.seed)
+            earlier, later = split.earlier_and_later(trips, self.split)
+        self.tried = [{"values": e.values, "rmse": e.fitted.rmse} for e in tried]
+        self.values, self.trees = best.values, best.fitted.trees
+        self.intervals = intervals.fit(best.fitted.model, earlier, later, seed=self.seed)
+        unseen = later.with_columns(said=pl.Series(model.predict(best.fitted.model, later)))
+        self.error_reference = drift.reference(unseen.lazy(), "said")
+        self.model = model.refit(trips, self.values, trees=self.trees, seed=self.seed)
+        self.baselines = baselines.fit(trips)
         self.rows_train = trips.height
-        self.feature_statistics = drift.describe(trips)
-        self.error_reference = drift.reference(
-            metrics.minutes(validation), model.predict(self.model, validation)
-        )
+        self.feature_statistics = drift.describe(trips.lazy())
         self.next(self.evaluate)
 
     @retry(times=2, minutes_between_retries=1)
     @timeout(minutes=20)
     @environment(vars=THREADS)
-    @resources(cpu=CORES, memory=MEMORY)
+    @resources(cpu=CORES, memory=config_expr("memory(size)"))
     @card(type="report")
     @step
-    def evaluate(self, inputs: Any) -> None:
-        """Compare both models on time that neither has seen."""
-        from ml_flows import cards, dataset, metrics, model
+    def evaluate(self) -> None:
+        """Compare it with the baselines and the champion on time that none has seen."""
+        from ml_flows import cards, contest, dataset, promotion, registry, split
         from ml_flows.errors import no_retry_on_input_error
 
-        self.merge_artifacts(inputs)
         with no_retry_on_input_error():
             trips = dataset.read_test(self.split, max_rows=self.max_rows, seed=self.seed)
-        predicted = model.predict(self.model, trips)
-        baseline = model.predict(self.baseline_model, trips)
-        self.metrics = metrics.compare(
-            metrics.minutes(trips), predicted, baseline, rows_train=self.rows_train
-        )
-        self.importance = model.importance(self.model, trips, seed=self.seed)
+            outside = dataset.read_outside(self.split)
+            self.scope = promotion.scope(
+                self.cab,
+                promotion.own_branch(
+                    current.branch_name, namespace=current.namespace, user=current.username
+                ),
+                made_up=bool(split.made_up(self.split)),
+            )
+            rival = registry.rival(self.scope, self.split)
+        found = contest.hold(
+            self.model, self.intervals, self.baselines, rival, trips, outside,
+            rules=self.rules, rows_train=self.rows_train, seed=self.seed,
+        )  # fmt: skip
+        self.metrics, self.decision, self.leads = found.metrics, found.decision, found.leads
+        self.importance, self.slices = found.importance, found.slices
+        self.verdict = "promote" if self.decision["promoted"] else "hold_back"
         current.card.extend(
-            cards.training(self.split, self.metrics, self.importance, trips, predicted, baseline)
-        )
+            cards.training(
+                self.split, self.scope, found, rival, trips,
+                tried=self.tried, run=f"{current.flow_name}/{current.run_id}",
+            )
+        )  # fmt: skip
+        self.next({"promote": self.promote, "hold_back": self.hold_back}, condition="verdict")
+
+    @retry(times=2, minutes_between_retries=1)
+    @step
+    def promote(self) -> None:
+        """Tag this run as the champion of its branch."""
+        from ml_flows import registry
+
+        registry.promote(f"{current.flow_name}/{current.run_id}", self.scope)
+        self.next(self.end)
+
+    @retry(times=2, minutes_between_retries=1)
+    @step
+    def hold_back(self) -> None:
+        """Tag this run as a challenger: predictions stay with the champion."""
+        from ml_flows import registry
+
+        registry.hold_back(f"{current.flow_name}/{current.run_id}", self.scope)
         self.next(self.end)
 
     @step
@@ -132,10 +205,16 @@ class TrainTripDurationFlow(FlowSpec):
         """Say what came of it."""
         print(
             "RMSE {rmse:.2f} min, MAE {mae:.2f} min on {rows_test} trips; linear baseline "
-            "{baseline_rmse:.2f} and {baseline_mae:.2f}: {improvement_percent:.1f} % better".format(
-                **self.metrics
-            )
+            "{baseline_rmse:.2f} and {baseline_mae:.2f}: {improvement_percent:.1f} % better; "
+            "median of zone pair and hour {rule_rmse:.2f} and {rule_mae:.2f}; {coverage:.1%} in "
+            "the 80 % interval".format(**self.metrics)
         )
+        if self.metrics["honest_rmse"]:
+            print(
+                "RMSE {honest_rmse:.2f} min on all {honest_rows} trips of up to 3 hours that "
+                "would have been asked for".format(**self.metrics)
+            )
+        print("; ".join([self.verdict.replace("_", " "), *self.decision["reasons"]]))
 
 
 if __name__ == "__main__":

@@ -91,11 +91,11 @@ class Site:
 
     def life(
         self, script: str, identity: PodIdentity | None = None, *, limits: Limits | None = None,
-        change: Any = None, manifest: dict[str, Any] | None = None,
+        change: Any = None,
     ) -> PodLife:  # fmt: skip
-        """A step that is a shell script; `change` gets the pod's spec. Or any other manifest."""
+        """A step that is a shell script; `change` gets the manifest."""
         identity = identity or self.identity()
-        manifest = manifest or {
+        manifest: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {

@@ -1,16 +1,12 @@
-"""A foreach over what has no order that another process would know, or no end."""
-
-import os
+"""A foreach over what has no order that another process would know."""
 
 from metaflow import FlowSpec, step
-from metaflow.unbounded_foreach import UnboundedForeachInput
 
 
 class UnorderedFlow(FlowSpec):
     @step
     def start(self):
-        endless = os.environ.get("ZONES") == "endless"
-        self.zones = UnboundedForeachInput() if endless else {"a", "b", "c"}
+        self.zones = {"a", "b", "c"}
         self.next(self.work, foreach="zones")
 
     @step
