@@ -24,7 +24,10 @@ class FakeAirflow:
         sources: text of each DAG's file. errors: as Airflow lists import errors.
         files: of each DAG, the path below its bundle. runs: those that were triggered.
         tokens: those that it takes; the last one is what a login gets.
-        on_ask: called before a DAG's source is told; it plays the DAG processor.
+        pauses: of each DAG, what its details say of a pause.
+        parsed: the tokens of files that were to be read again.
+        on_ask: called before a DAG's source is told; it plays the DAG processor, as on_parse does
+            when a file is to be read again.
     """
 
     sources: dict[str, str] = field(default_factory=dict)
@@ -32,9 +35,12 @@ class FakeAirflow:
     files: dict[str, str] = field(default_factory=dict)
     pools: set[str] = field(default_factory=set)
     runs: list[dict[str, Any]] = field(default_factory=list)
+    pauses: dict[str, dict[str, Any]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=lambda: ["t"])
+    parsed: list[str] = field(default_factory=list)
     on_ask: Callable[[], None] = lambda: None
+    on_parse: Callable[[], None] = lambda: None
     url: str = ""
 
     @property
@@ -73,9 +79,22 @@ class FakeAirflow:
             "dag_id": dag_id,
             "is_paused": False,
             "is_stale": False,
+            "catchup": False,
+            "next_dagrun_run_after": None,
+            "file_token": dag_id,
             "bundle_name": "dags-folder",
             "relative_fileloc": self.files.get(dag_id, f"{dag_id}.py"),
+            **self.pauses.get(dag_id, {}),
         }
+
+    def _patch(self, body: dict[str, Any], dag_id: str) -> tuple[int, Any]:
+        self.pauses.setdefault(dag_id, {}).update(body)
+        return 200, self._dag(dag_id)
+
+    def _parse(self, token: str) -> tuple[int, Any]:
+        self.parsed.append(token)
+        self.on_parse()
+        return 201, None
 
     def _source(self, dag_id: str) -> tuple[int, Any]:
         self.on_ask()
@@ -103,6 +122,8 @@ _ROUTES: dict[str, Callable[..., tuple[int, Any]]] = {
     r"GET /api/v2/importErrors": lambda self, body: (200, {"import_errors": self.errors}),
     r"GET /api/v2/pools/([^/]+)": lambda self, body, name: self._pool(name),
     r"POST /api/v2/dags/([^/]+)/dagRuns": FakeAirflow._trigger,
+    r"PATCH /api/v2/dags/([^/]+)": FakeAirflow._patch,
+    r"PUT /api/v2/parseDagFile/([^/]+)": lambda self, body, token: self._parse(token),
     r"DELETE /api/v2/dags/([^/]+)": lambda self, body, dag_id: self._delete(dag_id),
 }
 
@@ -126,7 +147,7 @@ def serving(airflow: FakeAirflow) -> Iterator[FakeAirflow]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = do_DELETE = do_PATCH = _do
+        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _do
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing."""

@@ -89,9 +89,10 @@ def test_trips_are_made_up_aloud_and_ctrl_c_in_the_run_stops_what_was_started(
     )
     assert running.stdout
     lines = iter(running.stdout.readline, "")
-    said = next((line for line in lines if "GENERATED" in line), "nothing of the kind")
+    said = next((line for line in lines if "WARNING" in line), "nothing of the kind")
     assert f"WARNING: TLC's site cannot be reached ({nobody}: " in said
-    assert "For real ones give a file, folder or URL as source." in said
+    assert "--source generator" in said
+    assert "WARNING: NO REAL TRIPS. What follows is MADE UP" in next(lines)
     next(line for line in lines if "month.fetch[0]" in line and "running" in line)
 
     running.send_signal(signal.SIGINT)

@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import psutil
@@ -48,10 +49,12 @@ HOSTILE = {
 }  # fmt: skip
 
 
-def run(*words: str, **more: str) -> tuple[int, str]:
+def run(
+    *words: str, umask: int = -1, more: Mapping[str, str] = MappingProxyType({})
+) -> tuple[int, str]:
     done = subprocess.run(
         words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        timeout=600, env={**os.environ, "COLUMNS": "200", **more}, errors="replace",
+        timeout=600, env={**os.environ, "COLUMNS": "200", **more}, errors="replace", umask=umask,
     )  # fmt: skip
     return done.returncode, done.stdout
 
@@ -140,6 +143,8 @@ def test_a_command_runs_with_the_stacks_environment_and_the_flows_python(stack: 
     code, text = run(*command("exec", stack.state.root, "--", "uv", "pip", "list"))
     assert (code, "metaflow-airflow" in text) == (0, True), text
     assert run(*command("exec", stack.state.root, "--", "sh", "-c", "exit 7"))[0] == 7
+    asks = command("exec", stack.state.root, "--", "sh", "-c", "umask")
+    assert run(*asks, umask=0o027) == (0, "0027\n")
 
 
 def test_steps_get_no_login(stack: Stack) -> None:
@@ -232,9 +237,11 @@ def test_another_stack_as_another_user_in_a_hostile_environment(stack: Stack, ot
         "PYTHONPATH": str(home / "airflow"),
     }  # fmt: skip
 
-    code, text = run(*user, *command("up", other), **hostile)
+    code, text = run(*user, *command("up", other), umask=0, more=hostile)
 
     assert code == 0, text
+    kept = [*other.iterdir(), *(other / "logs").iterdir(), *(other / "s3").iterdir()]
+    assert [path for path in kept if not path.is_symlink() and path.stat().st_mode & 0o077] == []
     for name in ("ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
         assert re.search(rf"environment +{name}\S* \S* ?is left out: ", text), text
     second = Stack(other)
@@ -246,7 +253,7 @@ def test_another_stack_as_another_user_in_a_hostile_environment(stack: Stack, ot
         assert {process.uids().effective for process in members} == {_user_id()}
     assert not knows(second, "none")
 
-    code, text = run(*user, *command("down", other), **hostile)
+    code, text = run(*user, *command("down", other), more=hostile)
 
     assert (code, text.splitlines()[-1]) == (0, "stopped")
     assert processes.marked(other) == []

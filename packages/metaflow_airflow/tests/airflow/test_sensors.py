@@ -45,3 +45,24 @@ def test_a_schedule_counts_in_its_time_zone(bridge):
 
     assert next_run > datetime.now(UTC)
     assert next_run.astimezone(ZoneInfo("Europe/Berlin")).strftime("%H:%M") == "06:00"
+
+
+def test_a_schedule_does_not_begin_with_the_time_that_has_passed(bridge, tmp_path):
+    """Airflow's own timetable runs the last one at once for a tenth of the period."""
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    path = tmp_path / "late.py"
+    text = (
+        (FLOWS / "single.py")
+        .read_text()
+        .replace("class Single", "@schedule(cron=CRON)\nclass Late")
+    )
+    text = text.replace("Single()", "Late()").replace(
+        "import FlowSpec", "import FlowSpec, schedule"
+    )
+    path.write_text(text.replace("CRON", repr(f"{an_hour_ago:%M} {an_hour_ago:%H} * * *")))
+
+    dag_id = bridge.export(path)
+
+    next_run = datetime.fromisoformat(bridge.client.dag(dag_id)["next_dagrun_run_after"])
+    assert timedelta(hours=22) < next_run - datetime.now(UTC) < timedelta(hours=23, minutes=1)
+    assert bridge.client._get(f"dags/{dag_id}/dagRuns", {})["dag_runs"] == []

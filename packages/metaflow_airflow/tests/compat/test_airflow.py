@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import uuid
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -43,7 +44,7 @@ def task_instance(map_index=None):
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     return RuntimeTaskInstance.model_construct(
-        dag_id="Flow", run_id="manual", task_id="work", map_index=map_index
+        id=uuid.uuid4(), dag_id="Flow", run_id="manual", task_id="work", map_index=map_index
     )
 
 
@@ -148,6 +149,16 @@ def test_start_in_triggerer(task_id):
     # In 3.1 and 3.2 this line is a comment.
     lines = inspect.getsource(DagRun.schedule_tis).splitlines()
     assert any(line.strip().startswith("elif not ti.defer_task(") for line in lines)
+
+
+def test_context_in_trigger():
+    ti = task_instance()
+    ti.task = serialized(3).get_task("plain")
+
+    context = compat.context_in_trigger(ti)
+
+    assert (context["ti"], context["dag"].dag_id) == (ti, "Flow")
+    assert (context["params"], dict(context["dag"].params)) == ({}, {})
 
 
 def test_limit_of_run():

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from metaflow_airflow.pods.logs import LogLines
+from metaflow_airflow.pods.log_lines import LogLines
 
 
 def written(count, *, per_second, back=None):
@@ -49,6 +49,7 @@ def test_readings_that_break_off_anywhere_give_each_line_once_and_in_order(is_ba
             merged.restart()
             answer = read_from(lines[:so_far], merged.since)
             taken += taken_of(answer[: rng.randrange(len(answer) + 1)], merged)
+            assert not merged.has_gap
         assert taken == lines, f"seed {seed}"
 
 
@@ -60,6 +61,18 @@ def test_a_log_that_was_rotated_meanwhile_loses_no_line_that_is_there():
     merged.restart()
 
     assert taken_of(lines[26:], merged) == lines[30:]
+    assert not merged.has_gap
+
+
+def test_lines_that_were_rotated_away_before_they_were_read_are_noticed():
+    lines = written(60, per_second=7)
+    merged = LogLines()
+    taken_of(lines[:30], merged)
+
+    merged.restart()
+
+    assert merged.take(lines[31].partition(" ")[0])
+    assert merged.has_gap
 
 
 def test_a_time_with_fewer_digits_is_the_same_time():

@@ -137,3 +137,9 @@ def test_names_within_a_security_context_are_written_as_the_api_has_them():
         "type": "Localhost",
         "localhostProfile": "mine.json",
     }
+
+
+def test_a_loop_that_may_take_longer_than_kubernetes_counts_has_the_longest_deadline():
+    made = manifest(Pod(image="image:1"), task(), **IDENTITY, deadline=1000 * 30 * 24 * 3600)
+
+    assert made["spec"]["activeDeadlineSeconds"] == 2**31 - 1

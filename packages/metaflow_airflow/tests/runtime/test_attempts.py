@@ -19,7 +19,9 @@ def run(platform: Platform) -> LauncherRun:
     fail = {"FAIL_BEFORE": "1", "COLOUR": "blue"}
     first = run.run("start", env=fail, max_user_code_retries=2, tags=("mine",))
     assert first.reason == "exit code 1: RuntimeError: attempt 0 fails"
-    second = run.run("start", env=fail, attempt=1, max_user_code_retries=2, tags=("mine",))
+    task = run.task("start", env=fail, attempt=1, max_user_code_retries=2, tags=("mine",))
+    # A secret: no DAG file, and so no task, has the flow's own.
+    second = run.process(task, SHARED_TOKEN="the worker's").run()
     assert second.ok, run.text()
     return run
 
@@ -28,6 +30,7 @@ def test_the_last_attempt_counts(platform: Platform, run: LauncherRun) -> None:
     found = platform.artifacts(run.spec("start"))
     assert found["attempt"] == 1
     assert found["colour"] == "blue"
+    assert found["token"] == "the flow's"
     assert found["username"] == "tester"
     assert found["namespace"] == "user:tester"
     assert found["origin"] is None

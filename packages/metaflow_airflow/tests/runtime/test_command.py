@@ -212,6 +212,9 @@ def test_a_step_gets_nothing_of_airflows(tmp_path: Path) -> None:
             "PYTHONPATH": "/airflow/lib",
             "PYTHONHOME": "/airflow",
             "VIRTUAL_ENV": "/airflow/venv",
+            "UV_PROJECT_ENVIRONMENT": "/airflow/venv",
+            "UV_SYSTEM_PYTHON": "1",
+            "UV_INDEX_URL": "https://index",
             "PATH": "/bin",
         },
         python,
@@ -223,4 +226,5 @@ def test_a_step_gets_nothing_of_airflows(tmp_path: Path) -> None:
         "VIRTUAL_ENV": f"{tmp_path}/venv",
         "PYTHONUNBUFFERED": "x",
         "PYTHONUTF8": "1",
+        "UV_INDEX_URL": "https://index",
     }

@@ -34,11 +34,21 @@ def test_the_steps_exit_code_is_the_launchers(fresh: LauncherRun) -> None:
     assert result.reason == "exit code 7: said to stderr last"
 
 
-def test_a_foreach_over_a_set_is_refused_by_the_step(platform: Platform) -> None:
-    result = LauncherRun(platform, "UnorderedFlow", "unordered.py").run("start")
+@pytest.mark.parametrize(
+    ("zones", "reason"),
+    [
+        ("set", "goes over self.zones, a set, whose order differs between processes"),
+        ("endless", "goes over self.zones, which says no number of items"),
+    ],
+)
+def test_a_foreach_that_cannot_be_mapped_is_refused_by_the_step(
+    platform: Platform, zones: str, reason: str
+) -> None:
+    run = LauncherRun(platform, "UnorderedFlow", "unordered.py")
+    result = run.run("start", env={"ZONES": zones})
     assert not result.ok
     assert result.error is not None
-    assert "goes over self.zones, a set, whose order differs between processes" in result.error
+    assert reason in result.error
 
 
 @pytest.mark.parametrize(
@@ -55,6 +65,7 @@ def test_a_step_that_leaves_early_is_not_done(
     assert not result.ok
     assert f"step start left early: {reason}" in result.reason
     assert result.exit_code == 202, "as under run, no retry helps"
+    assert f"[metaflow-airflow] {result.error}" in fresh.text("stderr")
 
 
 def test_a_step_killed_by_somebody(platform: Platform, fresh: LauncherRun) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 from metaflow_airflow.runtime.failures import LaunchError, Stop, UnavailableError
-from metaflow_airflow.runtime.flow.task_store import StoredTask
+from metaflow_airflow.runtime.flow.proof import StoredTask, proven
 from metaflow_airflow.runtime.launch.judge import judge, launch_failure, stopped
 from metaflow_airflow.runtime.launch.memory import Memory
-from metaflow_airflow.runtime.launch.proof import proven
 from metaflow_airflow.runtime.launch.watch_child import ChildEnd
 from metaflow_airflow.wire.exit_codes import DISALLOW_RETRY
 

@@ -68,6 +68,7 @@ def test_bytes_that_are_no_text_break_nothing(platform: Platform, fresh: Launche
     fresh.succeed("start", env={"TROUBLE": "junk"})
     stdout, stderr = platform.streams(fresh.spec("start"))
     assert "\x00\ufffd\ufffd caf\ufffd\n" in stdout
+    assert "\r1 %\r2 %\r3 %\n" in stdout
     assert "z" * 300_000 in stdout
     assert stderr.endswith("no line end\n")
     # Airflow's log gets the long line in pieces, the streams apart.
@@ -75,6 +76,8 @@ def test_bytes_that_are_no_text_break_nothing(platform: Platform, fresh: Launche
     assert "".join(pieces) == "z" * 300_000
     assert max(map(len, pieces)) <= 64 * 1024
     assert ("stderr", "no line end") in fresh.lines
+    bar = "3 % [metaflow-airflow] 2 states of this line are in Metaflow's log only"
+    assert ("stdout", bar) in fresh.lines
 
 
 def test_flow_py_logs_shows_it(platform: Platform, fresh: LauncherRun) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from pipeline.flows import PREDICT, TRAIN
 
+GENERATOR = "generator"
+
 
 @dataclass(frozen=True)
 class Options:
@@ -24,6 +26,11 @@ class Options:
     def trained_on(self) -> tuple[str, ...]:
         """The months to train on: as given, else the month before `month`."""
         return self.train_months or (month_before(self.month),)
+
+    @property
+    def made_up(self) -> bool:
+        """Whether the trips are the generator's: all that comes of them has a root of its own."""
+        return self.source == GENERATOR
 
     def conf(self) -> dict[str, Any]:
         """Return the parameters of the DAG run."""

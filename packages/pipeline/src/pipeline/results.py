@@ -16,12 +16,15 @@ from pipeline.targets.base import Target
 Json = dict[str, Any]
 
 
-def features(environment: Mapping[str, str], cab: str, months: Sequence[str]) -> list[Json]:
+def features(
+    environment: Mapping[str, str], cab: str, months: Sequence[str], *, made_up: bool = False
+) -> list[Json]:
     """Return the current feature dataset of each month: its current.json.
 
     Raises StackError naming the object that is missing.
     """
-    bucket, _, prefix = environment["TRIP_DATA_ROOT"].removeprefix("s3://").partition("/")
+    root = environment["TRIP_DATA_ROOT"] + ("/made-up" if made_up else "")
+    bucket, _, prefix = root.removeprefix("s3://").partition("/")
     store = s3.client(environment)
     found: list[Json] = []
     for month in months:

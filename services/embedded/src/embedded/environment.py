@@ -67,6 +67,8 @@ def stack_environment(state: State, ports: Mapping[str, int], credentials: Json)
         "METAFLOW_AIRFLOW_TMPDIR": str(state.folder("tmp")),
         "METAFLOW_AIRFLOW_REST_API_URL": f"http://{HOST}:{ports['airflow']}",
         "TRIP_DATA_ROOT": "s3://trip-data",
+        # Whoever may trigger a run here is the user whose files these are.
+        "TRIP_DATA_SOURCES": "*",
     }
 
 

@@ -95,6 +95,14 @@ class AirflowClient:
         """Pause or unpause a DAG."""
         self._request("PATCH", f"dags/{_path(dag_id)}", json={"is_paused": paused})
 
+    def parse_again(self, file_token: str) -> None:
+        """Ask the DAG processor to read a DAG's file before all others.
+
+        Args:
+            file_token: of the DAG's details.
+        """
+        self._request("PUT", f"parseDagFile/{_path(file_token)}")
+
     def delete_dag(self, dag_id: str) -> None:
         """Delete what Airflow recorded of a DAG; its file must be gone first."""
         self._request("DELETE", f"dags/{_path(dag_id)}")

@@ -48,10 +48,19 @@ def unsuspend(obj: Any, authorize: str | None) -> None:
 
 def _pause(obj: Any, authorize: str | None, *, paused: bool) -> None:
     from metaflow_airflow.airflow_api.client import AirflowClient
+    from metaflow_airflow.airflow_api.unpause import unpause
 
     with spoken():
         check_token(obj, authorize)
-        AirflowClient.from_settings().set_paused(obj.airflow.dag_id, paused)
+        client = AirflowClient.from_settings()
+        if paused:
+            client.set_paused(obj.airflow.dag_id, True)
+        elif not unpause(client, obj.airflow.dag_id):
+            obj.echo(
+                "Airflow has not read the DAG's file again: the last time of its schedule that it "
+                "missed is run now.",
+                err=True,
+            )
     obj.echo(f"DAG *{obj.airflow.dag_id}* is {'paused' if paused else 'unpaused'}.", bold=True)
 
 

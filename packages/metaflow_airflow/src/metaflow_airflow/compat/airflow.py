@@ -43,6 +43,7 @@ __all__ = [
     "AirflowNotFoundException",
     "AirflowSkipException",
     "configured_pod_operator",
+    "context_in_trigger",
     "done_event",
     "failed_event",
     "limit_of_run",
@@ -153,6 +154,14 @@ def start_in_triggerer(trigger: str, arguments: Mapping[str, Any], then: str) ->
             trigger_cls=trigger, trigger_kwargs=dict(arguments), next_method=then
         ),
     }
+
+
+def context_in_trigger(ti: Any) -> Any:
+    """The context that the task would have on a worker: its run, its DAG, its parameters.
+
+    Only a task that started from its trigger has it (jobs/triggerer_job_runner.py).
+    """
+    return ti.get_template_context()
 
 
 def limit_of_run(ti: Any) -> int | None:

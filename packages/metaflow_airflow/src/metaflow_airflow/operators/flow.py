@@ -15,7 +15,7 @@ from airflow.sdk import TriggerRule
 from metaflow_airflow.attempt.inputs import Upstream
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.operators.process import MetaflowProcessOperator
+from metaflow_airflow.operators.way_to_run import way_to_run
 from metaflow_airflow.plan.record import Parameter, Record
 from metaflow_airflow.plan.step import (
     FORMAT,
@@ -269,21 +269,10 @@ class MetaflowFlow:
     def _new(self, definition: StepDefinition, *, items: Any = None, **arguments: Any) -> Any:
         """The operator of a step (mapped over the items), of the kind that runs it."""
         step = definition.step
-        arguments["definition"] = definition
-        operator_class: Any = MetaflowProcessOperator
-        if step.pod and self._pods_on == "worker":
-            from metaflow_airflow.operators.pod_worker import MetaflowPodWorkerOperator
-
-            operator_class = MetaflowPodWorkerOperator
-            arguments["conn_id"] = self._kubernetes_conn_id
-        elif step.pod:
-            from metaflow_airflow.operators.pod_triggerer import (
-                MetaflowPodOperator,
-                start_arguments,
-            )
-
-            operator_class = MetaflowPodOperator
-            arguments |= start_arguments(definition, self._kubernetes_conn_id)
+        operator_class, more = way_to_run(
+            definition, pods_on=self._pods_on, conn_id=self._kubernetes_conn_id
+        )
+        arguments |= more
         if step.execution_timeout:
             arguments["execution_timeout"] = timedelta(seconds=step.execution_timeout)
         if self._pool:

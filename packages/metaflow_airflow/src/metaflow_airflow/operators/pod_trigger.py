@@ -118,7 +118,7 @@ class PodTrigger(BaseTrigger):
             self.log.info("Airflow no longer waits for this try")
             return
         if not ending.ok or ending.result is None:
-            sentence = f"Step {task.pathspec} failed: {ending.sentence}"
+            sentence = f"Step {task.pathspec_of(ending.result)} failed: {ending.sentence}"
             yield await self._failed(definition, this, recipe.Failed(sentence, retry=ending.retry))
             return
         end = recipe.conclude(definition, this, task, ending.result)
@@ -182,7 +182,7 @@ class PodTrigger(BaseTrigger):
             [record] = await compat.pull_in_trigger(ti, ti.task_id, LIFE_KEY, [map_index])
             begin = tries.begin_of_life(ti.try_number, retries, record)
         return fetch.this_try(
-            ti.get_template_context(),
+            compat.context_in_trigger(ti),
             await self._item(definition, map_index),
             max_tries=begin + retries,
         )

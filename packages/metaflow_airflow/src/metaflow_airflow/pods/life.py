@@ -108,6 +108,7 @@ class PodLife:
                     self._started = time.monotonic()
                     following = asyncio.create_task(log.follow())
                 if following is not None and not is_read and has_ended(pod):
+                    await log.settle()
                     following.cancel()
                     await asyncio.gather(following, return_exceptions=True)
                     await log.rest(_LOG_GRACE)

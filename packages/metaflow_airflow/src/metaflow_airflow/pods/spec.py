@@ -13,6 +13,7 @@ from metaflow_airflow.wire.payload import pack
 from metaflow_airflow.wire.task import StepTask
 
 _DEADLINE = 5 * 24 * 3600  # Metaflow's own for a step without @timeout
+_MOST_SECONDS = 2**31 - 1  # that Kubernetes takes; a loop has the deadline of all its iterations
 _GRACE = 30
 _START_SECONDS = 600  # for its image to come: Kubernetes counts from when the node took the pod
 # What Kubernetes' standard "restricted" asks of a container. The user is the image's.
@@ -83,7 +84,7 @@ def _pod(pod: Pod, task: StepTask, deadline: int | None) -> dict[str, Any]:
     return _without_empty(
         {
             "restartPolicy": "Never",
-            "activeDeadlineSeconds": deadline + _START_SECONDS if deadline else _DEADLINE,
+            "activeDeadlineSeconds": _active_seconds(deadline),
             "terminationGracePeriodSeconds": _GRACE,
             "automountServiceAccountToken": bool(pod.service_account),
             "enableServiceLinks": False,
@@ -97,6 +98,10 @@ def _pod(pod: Pod, task: StepTask, deadline: int | None) -> dict[str, Any]:
             "containers": [_container(pod, task)],
         }
     )
+
+
+def _active_seconds(deadline: int | None) -> int:
+    return min(deadline + _START_SECONDS, _MOST_SECONDS) if deadline else _DEADLINE
 
 
 def _container(pod: Pod, task: StepTask) -> dict[str, Any]:

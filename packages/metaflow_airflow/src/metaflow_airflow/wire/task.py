@@ -137,9 +137,10 @@ class StepTask:
         """run/step/task, as input paths name it."""
         return f"{self.run_id}/{self.step}/{self.task_id}"
 
-    def pathspec_of(self, result: StepResult) -> str:
+    def pathspec_of(self, result: StepResult | None) -> str:
         """The same of the task that gave the result: of a loop the last iteration."""
-        return f"{self.run_id}/{self.step}/{result.task_id or self.task_id}"
+        task_id = (result.task_id if result else None) or self.task_id
+        return f"{self.run_id}/{self.step}/{task_id}"
 
     def to_json(self) -> str:
         """As JSON text."""

@@ -91,11 +91,11 @@ class Site:
 
     def life(
         self, script: str, identity: PodIdentity | None = None, *, limits: Limits | None = None,
-        change: Any = None,
+        change: Any = None, manifest: dict[str, Any] | None = None,
     ) -> PodLife:  # fmt: skip
-        """A step that is a shell script; `change` gets the manifest."""
+        """A step that is a shell script; `change` gets the pod's spec. Or any other manifest."""
         identity = identity or self.identity()
-        manifest: dict[str, Any] = {
+        manifest = manifest or {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {

@@ -8,11 +8,12 @@ from metaflow import FlowSpec, card, catch, current, environment, retry, step, t
 
 class DecoratedFlow(FlowSpec):  # type: ignore[misc, unused-ignore]
     @card
-    @environment(vars={"COLOUR": "blue"})
+    @environment(vars={"COLOUR": "blue", "SHARED_TOKEN": "the flow's"})
     @retry(times=2, minutes_between_retries=0)
     @step
     def start(self):
         self.colour = os.environ.get("COLOUR")
+        self.token = os.environ.get("SHARED_TOKEN")
         self.attempt = current.retry_count
         self.tags = sorted(current.tags)
         self.namespace = current.namespace

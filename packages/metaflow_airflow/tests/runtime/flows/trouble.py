@@ -86,6 +86,7 @@ def flood():
 def junk():
     os.write(1, b"\x00\xff\xfe caf\xe9\n")
     os.write(2, bytes(range(256)) + b"\n")
+    os.write(1, b"\r1 %\r2 %\r3 %\n")
     os.write(1, b"z" * 300_000)
     os.write(2, b"no line end")
 

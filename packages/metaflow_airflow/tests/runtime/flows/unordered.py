@@ -1,12 +1,16 @@
-"""A foreach over what has no order that another process would know."""
+"""A foreach over what has no order that another process would know, or no end."""
+
+import os
 
 from metaflow import FlowSpec, step
+from metaflow.unbounded_foreach import UnboundedForeachInput
 
 
 class UnorderedFlow(FlowSpec):
     @step
     def start(self):
-        self.zones = {"a", "b", "c"}
+        endless = os.environ.get("ZONES") == "endless"
+        self.zones = UnboundedForeachInput() if endless else {"a", "b", "c"}
         self.next(self.work, foreach="zones")
 
     @step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     for number in _ENDS:
         signal.signal(number, _interrupt)
+    options.umask = os.umask(0o077)  # all that is kept is the user's alone
     console = Console(highlight=False, soft_wrap=True)
     try:
         return int(options.command(options, console))

@@ -85,10 +85,12 @@ def execute(options: argparse.Namespace, console: Console) -> int:
         raise StackError(f"no stack runs in {target.place}: `{command}` first")
     env = target.environment()
     env["PATH"] = os.pathsep.join((str(target.flows_python.parent), env.get("PATH", "")))
+    if path := os.environ.get("PYTHONPATH"):
+        env["PYTHONPATH"] = path  # of whoever types this; it travels with an exported flow
     # `uv pip install` brings the flows their libraries.
     env["VIRTUAL_ENV"] = str(target.state.flows_env)
     try:
-        return subprocess.run(words, env=env, check=False).returncode
+        return subprocess.run(words, env=env, umask=options.umask, check=False).returncode
     except OSError as error:
         raise StackError(f"cannot run {words[0]}: {error.strerror}") from error
 

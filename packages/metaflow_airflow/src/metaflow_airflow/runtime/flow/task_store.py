@@ -11,30 +11,13 @@ from ...compat import metaflow as upstream
 from ...wire.ids import MAX_ATTEMPTS, former_task_id, next_generation
 from ...wire.task import Clone, Init, StepTask
 from ..failures import LaunchError, UnavailableError
+from .proof import StoredTask, proven
 
 _INIT_DONE = "airflow_init_done"
 _ENDED = "airflow_ended_from_outside"
 _TRY = "airflow_try"
 _MAX_TEXT = 300
 _REFUSALS = ("MetaflowS3AccessDenied",)
-
-
-@dataclass(frozen=True)
-class StoredTask:
-    """What Metaflow has stored of an attempt that it has marked as done.
-
-    Args:
-        ok: whether it ended well, in Metaflow's own words. kind: of the step, as its graph has it.
-        went_to: the steps that self.next() named. leads_to: the steps of the graph.
-        cardinality: how many items a foreach step made. choice: the step that a switch picked.
-    """
-
-    ok: bool
-    kind: str
-    went_to: tuple[str, ...]
-    leads_to: tuple[str, ...]
-    cardinality: int | None = None
-    choice: str | None = None
 
 
 @dataclass(frozen=True)
@@ -167,7 +150,7 @@ class TaskStore:
             if store is None:
                 return None
             began, stored = upstream.began(store), _read(store, self._task.step)
-            if not stored.ok or began < clone.inputs_began:
+            if not proven(self._task.step, stored).ok or began < clone.inputs_began:
                 return None
             return Finished(pathspec, began, stored)
 

@@ -13,13 +13,13 @@ from ...wire.task import Init, StepResult
 from ..flow import command_lines
 from ..flow.call_hook import call_hook
 from ..flow.clone import clone_parameters, clone_task
+from ..flow.proof import proven
 from ..flow.task_store import Finished
 from .child_program import ChildProgram
 from .fork import Fork
 from .judge import judge
 from .memory import read_memory
 from .prepare import Prepared
-from .proof import proven
 from .watch_child import ChildWatch
 
 
@@ -64,7 +64,9 @@ class Children:
         if isinstance(outcome, ChildProgram) or not outcome.ok:
             return outcome
         outcome = _copy_result(copied) if copied else proven(task.step, store.stored())
-        if missing and outcome.ok:
+        if not outcome.ok and outcome.error:
+            self._watch.say(outcome.error)
+        elif missing:
             store.mark_initialized(missing)
         return outcome
 

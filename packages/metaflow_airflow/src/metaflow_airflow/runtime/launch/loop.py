@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ...wire.iterations import Iteration, first_iteration, is_last_try, task_at
 from ...wire.task import Loop, StepResult, StepTask
+from ..flow.proof import proven
 from ..flow.task_store import TaskStore
 from .child_program import ChildProgram
 
@@ -27,10 +28,10 @@ def run_loop(
     iteration = first_iteration(loop)
     while iteration.index < loop.most:
         attempts, last = _attempts(task, loop, iteration)
-        if last is not None and (stored := last.store.stored()) is not None and stored.ok:
+        if last is not None and (done := proven(task.step, last.store.stored())).ok:
             this, number = last.task, last.number
             say(f"Iteration {iteration.index}, {this.pathspec}, was done in try {number + 1}")
-            result = StepResult(ok=True, exit_code=0, choice=stored.choice, task_id=this.task_id)
+            result = replace(done, task_id=this.task_id)
         elif last is not None and last.store.was_ended():
             # A running task was cleared, which leaves Airflow's count of tries as it was.
             return run_loop(task, replace(loop, begin=loop.number), run, say)

@@ -35,7 +35,12 @@ OnLine = Callable[[str, str], None]
 
 _DROPPED_PREFIXES = ("AIRFLOW_", "_AIRFLOW_", "__AIRFLOW_", "METAFLOW_AIRFLOW_REST_API_")
 # What belongs to the worker's Python must not reach another one.
-_DROPPED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT")
+_DROPPED = (
+    *("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT"),
+    # What uv is to do with the worker's project; where packages come from stays.
+    *("UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_WORKING_DIRECTORY", "UV_PYTHON"),
+    *("UV_SYSTEM_PYTHON", "UV_BREAK_SYSTEM_PACKAGES", "UV_NO_SYNC", "UV_FROZEN", "UV_LOCKED"),
+)
 
 
 class StepStartError(RuntimeError):

@@ -7,6 +7,7 @@ from typing import Any
 from metaflow.decorators import StepDecorator
 from metaflow.exception import MetaflowException
 from metaflow.metadata_provider import MetaDatum
+from metaflow.unbounded_foreach import UnboundedForeachInput
 
 _METADATA = {
     "airflow-dag-id": "METAFLOW_AIRFLOW_DAG_ID",
@@ -67,7 +68,7 @@ class AirflowInternalDecorator(StepDecorator):
         retry_count: int,
         max_user_code_retries: int,
     ) -> None:
-        """Refuse a foreach over a set: each task's process reads it in an order of its own."""
+        """Refuse a foreach over what has no order that each task's process knows, or no end."""
         node = graph[step_name]
         items = getattr(flow, node.foreach_param) if node.type == "foreach" else None
         if isinstance(items, Set) and not isinstance(items, KeysView):
@@ -75,4 +76,10 @@ class AirflowInternalDecorator(StepDecorator):
                 f"The foreach of step *{step_name}* goes over *self.{node.foreach_param}*, a "
                 f"{type(items).__name__}, whose order differs between processes: items would run "
                 "twice or never. Make it a list, such as sorted(…)."
+            )
+        if isinstance(items, UnboundedForeachInput):
+            raise MetaflowException(
+                f"The foreach of step *{step_name}* goes over *self.{node.foreach_param}*, which "
+                "says no number of items (unbounded foreach): that is not supported on Airflow, "
+                "which maps over a list. Make it one."
             )

@@ -6,11 +6,30 @@ self.next() ends the run, without a retry and past @catch.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ...wire.exit_codes import DISALLOW_RETRY
 from ...wire.task import StepResult
-from ..flow.task_store import StoredTask
 
 _SWITCH = "split-switch"
+
+
+@dataclass(frozen=True)
+class StoredTask:
+    """What Metaflow has stored of an attempt that it has marked as done.
+
+    Args:
+        ok: whether it ended well, in Metaflow's own words. kind: of the step, as its graph has it.
+        went_to: the steps that self.next() named. leads_to: the steps of the graph.
+        cardinality: how many items a foreach step made. choice: the step that a switch picked.
+    """
+
+    ok: bool
+    kind: str
+    went_to: tuple[str, ...]
+    leads_to: tuple[str, ...]
+    cardinality: int | None = None
+    choice: str | None = None
 
 
 def proven(step: str, stored: StoredTask | None) -> StepResult:

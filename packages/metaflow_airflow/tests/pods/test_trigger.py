@@ -1,0 +1,252 @@
+"""The trigger of a step's pod as the triggerer runs it, before an API server over real HTTP.
+
+What the supervisor answers is given, as in Airflow's own tests; the trigger, the SDK, the
+provider's hook and the client are the real ones.
+"""
+
+import asyncio
+import json
+from contextlib import aclosing
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from metaflow_airflow.attempt.step_definition import StepDefinition
+from metaflow_airflow.operators import site
+from metaflow_airflow.operators.pod_trigger import PodTrigger
+from metaflow_airflow.plan.step import Deployment, PlannedStep, Pod
+from metaflow_airflow.pods.hub import Hubs
+from metaflow_airflow.wire.task import StepResult
+
+from .fake import NAMESPACE, FakeApiServer, refusal
+from .on_fake import DONE, stamped
+from .real_cluster.real import until
+
+DEFINITION = StepDefinition(
+    flow="Flow",
+    deployment=Deployment("flow.py", "s3://code", "0" * 40, "s3", "s3://root"),
+    step=PlannedStep("start", pod=Pod(image="image:1")),
+    upstream=(),
+    depth=0,
+    may_skip=False,
+    retries=0,
+)
+
+
+class Supervisor:
+    """Answers what the SDK asks: one variable, the states of tasks, values left under keys."""
+
+    def __init__(self):
+        self.variables: dict[str, str] = {}
+        self.xcoms: dict[str, object] = {}
+        self.state = "deferred"
+
+    def send(self, msg):
+        from airflow.sdk.exceptions import ErrorType
+        from airflow.sdk.execution_time import comms
+
+        kind = type(msg).__name__
+        if kind == "GetVariable":
+            if msg.key in self.variables:
+                return comms.VariableResult(key=msg.key, value=self.variables[msg.key])
+            return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND)
+        if kind == "PutVariable":
+            self.variables[msg.key] = msg.value
+        elif kind == "GetTaskStates":
+            states = dict.fromkeys(msg.task_ids, self.state)
+            return comms.TaskStatesResult(task_states={msg.run_ids[0]: states})
+        elif kind == "SetXCom":
+            self.xcoms[msg.key] = msg.value
+        return comms.OKResponse(ok=True)
+
+    async def asend(self, msg):
+        return self.send(msg)
+
+
+@pytest.fixture
+def supervisor(monkeypatch):
+    from airflow.sdk.execution_time import task_runner
+
+    supervisor = Supervisor()
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+    site.this_site.cache_clear()
+    yield supervisor
+    site.this_site.cache_clear()
+
+
+@pytest.fixture
+def play(supervisor, monkeypatch, tmp_path):
+    """Plays a scenario with a server and a function that starts a trigger."""
+
+    def play(scenario):
+        async def main():
+            server = FakeApiServer()
+            async with server.serve():
+                config = {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "current-context": "it",
+                    "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+                    "clusters": [{"name": "it", "cluster": {"server": server.url}}],
+                    "users": [{"name": "it", "user": {"token": "any"}}],
+                }
+                extra = {"kube_config": json.dumps(config), "namespace": NAMESPACE}
+                connection = {"conn_type": "kubernetes", "extra": extra}
+                monkeypatch.setenv("AIRFLOW_CONN_CLUSTER_OF_TESTS", json.dumps(connection))
+                await asyncio.wait_for(scenario(server), 60)
+
+        asyncio.run(main())
+
+    return play
+
+
+def trigger(number=1, **instance):
+    made = PodTrigger(DEFINITION.to_json(), "cluster_of_tests")
+    dag = SimpleNamespace(max_active_tasks=16, params={})
+    task = SimpleNamespace(dag=dag, retries=0, template_ext=(), template_fields=())
+    values: dict[str, Any] = {
+        "id": f"0198-{number}",
+        "dag_id": "Flow",
+        "run_id": "manual",
+        "task_id": "start",
+        "map_index": -1,
+        "try_number": 1,
+        "task": task,
+        **instance,
+    }
+    ti: Any = SimpleNamespace(**values)
+    made.task_instance = ti
+    ti.get_template_context = lambda: {"ti": ti, "dag": dag, "params": {}}
+    return made
+
+
+async def first_event(made):
+    async with aclosing(made.run()) as events:
+        return await anext(events)
+
+
+async def begun(server, made):
+    """The task that waits for its event, and the name of its pod, whose container runs."""
+    event = asyncio.create_task(first_event(made))
+    await until(lambda: server.pods or event.done(), "the pod")
+    if event.done():
+        event.result()
+    (name,) = server.pods
+    server.container(name, {"running": {}}, phase="Running")
+    return event, name
+
+
+def test_a_step_that_is_done_ends_the_task_with_what_others_need_and_its_pod_goes(play):
+    async def scenario(server):
+        made = trigger()
+        event, name = await begun(server, made)
+        server.write(name, *stamped("a line"))
+        server.container(name, {"terminated": DONE})
+        found = await event
+        assert type(found).__name__ == "TaskSuccessEvent"
+        (outcome,) = found.xcoms.values()
+        assert outcome["pathspec"].split("/")[1] == "start"
+        assert name in server.pods, "whoever takes over still finds how it ended"
+        await made.on_kill()
+        assert server.pods == {}
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("code", "retry"), [(1, True), (202, False)])
+def test_a_step_that_failed_is_tried_again_or_not(play, supervisor, code, retry):
+    message = StepResult(ok=False, exit_code=code, error="ValueError: bad").to_json()
+    state = {"terminated": {"exitCode": code, "reason": "Error", "message": message}}
+
+    async def scenario(server):
+        event, name = await begun(server, trigger())
+        server.container(name, state, phase="Failed")
+        found = await event
+        assert (type(found).__name__ == "TaskFailedEvent") is retry
+        if not retry:
+            assert "ValueError: bad" in found.payload["sentence"]
+        assert supervisor.xcoms["metaflow_life"]["try"] == 1
+
+    play(scenario)
+
+
+def test_a_pod_that_the_cluster_refuses_is_not_tried_again(play):
+    async def scenario(server):
+        why = 'violates PodSecurity "restricted:latest"'
+        server.first("create", lambda: refusal(403, "Forbidden", why))
+        found = await first_event(trigger())
+        assert "violates PodSecurity" in found.payload["sentence"]
+        assert "security_context" in found.payload["sentence"]
+
+    play(scenario)
+
+
+def test_a_setting_that_is_none_is_an_error_of_the_try(play, monkeypatch):
+    async def scenario(server):
+        monkeypatch.setenv("METAFLOW_AIRFLOW_MAX_PODS", "many")
+        found = await first_event(trigger())
+        assert type(found).__name__ == "TaskFailedEvent"
+        assert server.seen == []
+
+    play(scenario)
+
+
+def test_the_installation_keeps_its_name_whatever_becomes_of_its_keys(
+    play, supervisor, monkeypatch
+):
+    async def scenario(server):
+        event, name = await begun(server, trigger())
+        before = server.pods[name]["metadata"]["labels"]["metaflow-airflow/site"]
+        event.cancel()
+        server.remove(name)
+        assert supervisor.variables == {"metaflow_airflow_site": before}
+        monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "another")
+        site.this_site.cache_clear()
+        assert await asyncio.to_thread(site.this_site) == before
+        supervisor.variables["metaflow_airflow_site"] = "prod"
+        site.this_site.cache_clear()
+        assert await asyncio.to_thread(site.this_site) == "prod"
+
+    play(scenario)
+
+
+def test_a_step_that_the_newest_export_lacks_fails_and_its_pod_goes(play):
+    async def scenario(server):
+        event, _ = await begun(server, trigger())
+        event.cancel()
+        removed = trigger()
+        del removed.task_instance.task  # as a triggerer builds it that found none in the DAG
+        removed.task_instance.get_template_context = None
+        found = await first_event(removed)
+        assert type(found).__name__ == "TaskFailedEvent"
+        assert server.pods == {}
+
+    play(scenario)
+
+
+def test_two_hundred_triggers_are_cancelled_while_pods_end_and_the_next_runs(play, monkeypatch):
+    monkeypatch.setenv("METAFLOW_AIRFLOW_MAX_PODS", "1")
+
+    async def scenario(server):
+        event, name = await begun(server, trigger())
+        waiting = [
+            asyncio.create_task(first_event(trigger(n, task_id=f"t{n}"))) for n in range(2, 202)
+        ]
+        slots = Hubs.here()._slots
+        assert slots
+        queues = slots._queues
+        await until(lambda: sum(len(each.waiting) for each in queues.values()) == 200, "them")
+        for n, each in enumerate(waiting):
+            if n == 100:
+                server.container(name, {"terminated": DONE}, phase="Succeeded")
+                await asyncio.sleep(0)
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert type(await event).__name__ == "TaskSuccessEvent"
+        for left in list(server.pods):
+            server.remove(left)
+        event, name = await begun(server, trigger(300, task_id="next"))
+        server.container(name, {"terminated": DONE})
+        assert type(await event).__name__ == "TaskSuccessEvent"
+
+    play(scenario)
