@@ -110,7 +110,7 @@ def test_of_two_exports_at_once_one_is_in_place_and_the_other_says_so(bridge):
     outputs = [export.communicate(timeout=300)[0] for export in exports]
 
     text = path.read_text()
-    won = [f'tags=["{tag}"]' in text for tag in ("left", "right")]
+    won = [read_record(text).deployment.tags == (tag,) for tag in ("left", "right")]
     assert sorted(won) == [False, True], text
     for export, output, has_won in zip(exports, outputs, won, strict=True):
         # The other one may have been served by Airflow before it was overwritten.

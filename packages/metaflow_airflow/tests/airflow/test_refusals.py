@@ -188,7 +188,7 @@ CASES = {
         flow(decorator="@batch"),
     ),
     "a circle of two steps": Case(
-        "create", ("work -> judge -> work", "not supported", "one such step"), {}, flow(CIRCLE)
+        "create", ("loop in your flow: work->judge->work", "Break the loop"), {}, flow(CIRCLE)
     ),
     "a secret for the DAG file": Case(
         "create",

@@ -95,5 +95,9 @@ def test_what_cannot_be_resumed_is_refused(bridge, failed):
 
     assert "has no step 'nowhere' to rerun. Its steps: start, outer" in refused("nowhere")
     assert "has no run airflow-0 of Resumed" in refused("--origin-run-id=airflow-0")
-    assert "give NAME=VALUE of a parameter of Resumed" in refused("--set", "speed=1")
-    assert "--set scale=seven: not of type integer" in refused("--set", "scale=seven")
+    assert "deployed without a parameter speed (it has: broken, scale, strict)" in refused(
+        "--set", "speed=1"
+    )
+    assert "Parameter scale: 'seven' is of the wrong type; integer was deployed" in refused(
+        "--set", "scale=seven"
+    )

@@ -219,6 +219,11 @@ class AirflowClient:
                 f"Airflow at {self.url} refused the token that {self._login.settings} gave: "
                 f"{_detail(response)}."
             )
+        if response.status_code == requests.codes.forbidden:
+            raise AirflowError(
+                f"Airflow at {self.url} does not let this login do that ({method} {unquote(path)}:"
+                f" {_detail(response)}). Ask whoever owns Airflow for a role that may."
+            )
         if response.status_code == requests.codes.not_found:
             raise NotFoundError(self._missing(path, response))
         raise self._broken(response)

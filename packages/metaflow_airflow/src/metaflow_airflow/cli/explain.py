@@ -23,7 +23,7 @@ def explain(obj: Any, as_json: bool) -> None:
     from metaflow_airflow.plan.explanation import explain as explained
 
     with spoken():
-        plan = Export(obj).plan()
+        plan = Export(obj).plan(send_files=False)
     text = explained(plan)
     if as_json:
         parts = asdict(plan) | {"tasks": list(plan.task_ids())}

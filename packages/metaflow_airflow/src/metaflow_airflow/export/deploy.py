@@ -59,7 +59,7 @@ def deploy(
     dag_id = export.dag_id
     target = target_of(file, dag_id)
     target.place.check()
-    export.check()
+    plan = export.check()
     client = AirflowClient.from_settings() if wait and setting(URL) and is_read(file) else None
     if client:
         client.check()
@@ -69,7 +69,7 @@ def deploy(
     ready()
     tell(f"Exporting *{dag_id}* as an Airflow DAG...")
     production_token = export.token(token.authorize, token.given, token.generate)
-    text, package = export.compile(production_token)
+    text, package = export.compile(plan, production_token)
     tell(str(package))
     if package.beside:
         tell(f"It brings {', '.join(package.beside)}, from beside neither flow nor packages.")

@@ -102,8 +102,8 @@ class Export:
                 "another one."
             )
 
-    def check(self) -> None:
-        """Refuse what cannot run, before anything is uploaded.
+    def check(self) -> Plan:
+        """Plan what Airflow will run, or refuse what cannot; its code is not uploaded yet.
 
         Raises:
             BridgeError: a datastore that workers cannot see, a step that Airflow cannot run.
@@ -118,12 +118,13 @@ class Export:
                 f"Datastore *{datastore}* is not seen by Airflow's workers. Export with "
                 f"--datastore={'|'.join(_SHARED_DATASTORES)} (and its METAFLOW_DATASTORE_SYSROOT)."
             )
+        self._check_root(datastore)
         check_configs(config_values(self.obj.flow))
         plan = self.plan()
         for block in plan.blocks:
             if isinstance(block, HooksTask):
                 check_hooks([*block.hooks.on_success, *block.hooks.on_error])
-        self._check_root(datastore)
+        return plan
 
     def _check_root(self, datastore: str) -> None:
         root = self.obj.flow_datastore.datastore_root
@@ -141,9 +142,9 @@ class Export:
             self.obj.airflow, self.obj, authorize=authorize, given=given, generate=generate
         )
 
-    def compile(self, token: str) -> tuple[str, CodePackage]:
+    def compile(self, plan: Plan, token: str) -> tuple[str, CodePackage]:
         """Upload the code package; the text of the DAG file, and what the package is."""
-        plan, package = self.plan(), make_package(self.obj)
+        package = make_package(self.obj)
         deployment = replace(
             plan.deployment,
             code=package.url,
@@ -153,8 +154,11 @@ class Export:
         )
         return render(replace(plan, deployment=deployment)), package
 
-    def plan(self) -> Plan:
-        """What Airflow will run; its code is not uploaded yet.
+    def plan(self, *, send_files: bool = True) -> Plan:
+        """What Airflow will run.
+
+        Args:
+            send_files: whether an IncludeFile's default is sent to the datastore.
 
         Raises:
             BridgeError: what Airflow cannot run.
@@ -167,7 +171,11 @@ class Export:
             self._deployment(decorators, pythons.get(graph.start)),
             dag_id=self.dag_id,
             parameters=tuple(
-                read_parameters(self.obj.flow, scheduled=graph.decorator("schedule") is not None)
+                read_parameters(
+                    self.obj.flow,
+                    scheduled=graph.decorator("schedule") is not None,
+                    send_files=send_files,
+                )
             ),
             project=naming.read_project(),
             metaflow=version("metaflow"),

@@ -15,8 +15,11 @@ from metaflow_airflow.plan.record import Kind, Parameter
 _KINDS: Mapping[Any, Kind] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
-def read_parameters(flow: Any, *, scheduled: bool) -> Iterator[Parameter]:
+def read_parameters(flow: Any, *, scheduled: bool, send_files: bool = True) -> Iterator[Parameter]:
     """The flow's parameters with their deploy-time defaults, Config values left out.
+
+    Args:
+        send_files: whether an IncludeFile's default is sent to the datastore, or stays a path.
 
     Raises:
         BridgeError: two parameters that differ only in case; one without default in a scheduled
@@ -32,7 +35,7 @@ def read_parameters(flow: Any, *, scheduled: bool) -> Iterator[Parameter]:
                 f"Parameters *{seen[name.lower()]}* and *{name}* differ only in case. Rename one."
             )
         seen[name.lower()] = name
-        read = _read(name, parameter.kwargs)
+        read = _read(name, parameter.kwargs, send_files=send_files)
         if read.required and scheduled:
             raise BridgeError(
                 f"Parameter *{name}* is required and has no default, but the flow is scheduled: "
@@ -41,11 +44,14 @@ def read_parameters(flow: Any, *, scheduled: bool) -> Iterator[Parameter]:
         yield read
 
 
-def _read(name: str, options: dict[str, Any]) -> Parameter:
+def _read(name: str, options: dict[str, Any], *, send_files: bool) -> Parameter:
     from metaflow.parameters import deploy_time_eval
 
-    default = deploy_time_eval(options.get("default"))
     kind, encoding = _kind(options["type"])
+    default = options.get("default")
+    if kind == "file" and default is not None and not send_files:
+        default = str(default)
+    default = deploy_time_eval(default)
     if kind is None:
         # Of a type that Metaflow hands to click: what it makes of a text, it makes in the step.
         kind, default = "string", None
