@@ -44,7 +44,7 @@ def test_stars_are_no_markup_in_what_is_printed_as_data():
     """Metaflow's own printing takes what stands between two of them for bold."""
     assert "starts by itself at '0 6 * * *' Europe/Berlin" in run("explain", flow="sensors").stdout
     plan = json.loads(run("explain", "--json", flow="sensors").stdout)
-    assert plan["schedule"] == {"cron": "0 6 * * *", "timezone": "Europe/Berlin"}
+    assert plan["schedule"] == {"cron": "0 6 * * *", "timezone": "Europe/Berlin", "catchup": False}
 
 
 @pytest.mark.parametrize("verb", ["status", "terminate"])
