@@ -86,9 +86,9 @@ class Launch:
         return outcome.exit_code
 
     def _run(self, signals: Signals) -> StepResult | ChildProgram:
-        own = os.umask(0o077)  # what launchers share is this user's alone
-        umask = step_umask(os.environ, own)
-        self._in_child.append(functools.partial(_set_umask, umask))
+        # The launcher's too: what it writes into a local datastore is the run's. Its own folders
+        # have modes of their own.
+        os.umask(step_umask(os.environ, os.umask(0o077)))
         os.environ.update(reach_loopback(os.environ))
         task, host = self._task, host_directory()
         lock = TaskLock(host, task)
@@ -167,7 +167,3 @@ class Launch:
         if self._folder is not None:
             self._folder.stderr.append(line)
         self._sinks[1].push(line)
-
-
-def _set_umask(umask: int) -> None:
-    os.umask(umask)
