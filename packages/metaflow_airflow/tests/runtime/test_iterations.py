@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from metaflow_airflow.wire.iterations import (
     first_iteration,
-    is_last_try,
     task_at,
 )
 from metaflow_airflow.wire.task import Clone, Init, Loop, StepTask
@@ -38,21 +37,17 @@ def test_the_first_step_of_a_flow_writes_its_parameters_once():
 
 def test_an_iteration_has_retries_and_attempts_of_its_own():
     first = first_iteration(LOOP)
-    zero = task_at(TASK, replace(LOOP, number=4), first, 4)
-    second = first.after(zero, 4, None)
+    second = first.after(task_at(TASK, LOOP, first, 4), 4, None)
 
-    def at(number, attempts):
-        return task_at(TASK, replace(LOOP, number=number), second, attempts)
-
-    tasks = [at(4, 0), at(5, 1), at(6, 2)]
+    tasks = [task_at(TASK, LOOP, second, failed, failed) for failed in (0, 1, 2)]
     assert [(task.task_id, task.attempt) for task in tasks] == [
         ("t-a.i1", 0), ("t-a.i1", 1), ("t-a.i1", 2),
     ]  # fmt: skip
     runs_users_code = [task.attempt <= task.max_user_code_retries for task in tasks]
     assert runs_users_code == [True, True, False]  # then whatever falls back
-    assert [is_last_try(replace(LOOP, number=n), second) for n in (4, 5, 6)] == [False, False, True]
-    # Metaflow knows six attempts of a task.
-    assert (at(5, 7).task_id, at(5, 7).attempt) == ("t-a.i1.g1", 1)
+    # Metaflow knows six attempts of a task, and clears come on top of retries.
+    later = task_at(TASK, LOOP, second, 7, 1)
+    assert (later.task_id, later.attempt, later.max_user_code_retries) == ("t-a.i1.g1", 1, 1)
 
 
 def test_a_resumed_loop_copies_iterations_until_one_has_run_anew():

@@ -55,13 +55,13 @@ def test_each_iteration_takes_the_one_before_it_until_another_step_is_chosen(loo
 
     assert (result.ok, result.choice) == (True, "end"), loop.run.text()
     assert loop.tasks(result) == loop.of(0, 0, 0)
-    assert "Iteration 2: Metaflow task " in loop.run.text()
+    assert "Begin iteration 2, " in loop.run.text()
     # Each iteration has the lines of its own and no others.
     spec = f"SpinFlow/{loop.run.run_id}/spin/{loop.first}.i1"
     stdout, stderr = loop.platform.streams(spec)
     assert stdout.split("\n") == ["this is count 2", ""]
-    assert "Iteration 1: " in stderr
-    assert "Iteration 0: " not in stderr
+    assert "Begin iteration 1, " in stderr
+    assert "Begin iteration 0, " not in stderr
 
 
 def test_a_retry_goes_on_with_the_iteration_that_failed_and_a_clear_begins_anew(
@@ -86,6 +86,10 @@ def test_each_iteration_has_retries_of_its_own(loop: Spin) -> None:
     second = loop.spin(1, FAIL_AT="2")
     assert (second.ok, second.final) == (False, None)  # its first attempt, though Airflow's second
     assert loop.spin(2, FAIL_AT="2").final is True
+    # As when its pod was killed, and with it who would have said that it was the last one.
+    refused = loop.spin(3)
+    assert (refused.ok, refused.final) == (False, True)
+    assert "has failed in each of its 2 attempts" in (refused.error or "")
 
 
 def test_a_resumed_run_copies_the_iterations_that_are_done(loop: Spin, platform: Platform) -> None:

@@ -54,14 +54,16 @@ def first_iteration(loop: Loop) -> Iteration:
     return Iteration(0, loop.begin)
 
 
-def task_at(task: StepTask, loop: Loop, iteration: Iteration, attempts: int) -> StepTask:
-    """The attempt that an iteration is in this try.
+def task_at(
+    task: StepTask, loop: Loop, iteration: Iteration, attempts: int, failed: int = 0
+) -> StepTask:
+    """An attempt of an iteration.
 
     Args:
-        task: of iteration 0. attempts: how many it has had before, whenever that was.
+        task: of iteration 0. attempts: that it has had before, ever. failed: since it began.
     """
     generation, attempt = divmod(attempts, MAX_ATTEMPTS)
-    left = loop.user_retries - (loop.number - iteration.begin)
+    left = loop.user_retries - failed
     if loop.user_retries >= loop.retries:
         left = max(left, 0)
     this = replace(
@@ -75,11 +77,6 @@ def task_at(task: StepTask, loop: Loop, iteration: Iteration, attempts: int) -> 
     if iteration.input_path is None:
         return this
     return replace(this, input_paths=(iteration.input_path,), split_index=None, init=None)
-
-
-def is_last_try(loop: Loop, iteration: Iteration) -> bool:
-    """Whether the iteration has no further attempt."""
-    return loop.number - iteration.begin >= loop.retries
 
 
 def _clone(first: Clone | None, iteration: Iteration) -> Clone | None:

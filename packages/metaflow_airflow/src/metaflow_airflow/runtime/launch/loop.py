@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ...wire.iterations import Iteration, first_iteration, is_last_try, task_at
+from ...wire.iterations import Iteration, first_iteration, task_at
 from ...wire.task import Loop, StepResult, StepTask
 from ..flow.proof import proven
 from ..flow.task_store import TaskStore
@@ -27,24 +27,29 @@ def run_loop(
     """
     iteration = first_iteration(loop)
     while iteration.index < loop.most:
-        attempts, last = _attempts(task, loop, iteration)
-        if last is not None and (done := proven(task.step, last.store.stored())).ok:
-            this, number = last.task, last.number
+        past = _look_back(task, loop, iteration)
+        if past.done is not None:
+            this, number, result = past.done
             say(f"Iteration {iteration.index}, {this.pathspec}, was done in try {number + 1}")
-            result = replace(done, task_id=this.task_id)
-        elif last is not None and last.store.was_ended():
+        elif past.was_ended:
             # A running task was cleared, which leaves Airflow's count of tries as it was.
             return run_loop(task, replace(loop, begin=loop.number), run, say)
         else:
-            this, number = task_at(task, loop, iteration, attempts), loop.number
+            this = task_at(task, loop, iteration, past.attempts, past.failed)
+            number, name = loop.number, f"iteration {iteration.index}, {this.pathspec},"
+            if past.failed > loop.retries:
+                # Whoever killed its launcher left nobody to say that this was its last attempt.
+                error = f"{name} has failed in each of its {past.failed} attempts: see their logs"
+                return StepResult(
+                    ok=False, exit_code=1, error=error, task_id=this.task_id, final=True
+                )
             TaskStore(this).mark_try(number)
-            heading = f"Iteration {iteration.index}: Metaflow task {this.pathspec}"
-            outcome = run(this, f"{heading}, attempt {this.attempt}")
+            outcome = run(this, f"Begin {name} attempt {this.attempt}")
             if isinstance(outcome, ChildProgram):
                 return outcome
             result = replace(outcome, task_id=this.task_id)
             if not result.ok:
-                return replace(result, final=is_last_try(loop, iteration) or None)
+                return replace(result, final=past.failed >= loop.retries or None)
         if result.choice != task.step:
             return result
         iteration = iteration.after(this, number, result.copied)
@@ -56,23 +61,44 @@ def run_loop(
 
 
 @dataclass(frozen=True)
-class _Attempt:
-    """The newest attempt of an iteration, and Airflow's try in which it ran."""
+class _Past:
+    """What the datastore knows of an iteration.
 
-    task: StepTask
-    store: TaskStore
-    number: int
+    Args:
+        attempts: that there have been, ever. failed: since it began, the last ones.
+        done: the attempt that has done it since, Airflow's try in which it ran, and its result.
+        was_ended: somebody ended the last one.
+    """
+
+    attempts: int
+    failed: int = 0
+    was_ended: bool = False
+    done: tuple[StepTask, int, StepResult] | None = None
 
 
-def _attempts(task: StepTask, loop: Loop, iteration: Iteration) -> tuple[int, _Attempt | None]:
-    """How many attempts the iteration has had, and the last one, unless a clear made it void."""
-    attempts, newest = 0, None
-    while True:
-        this = task_at(task, loop, iteration, attempts)
-        store = TaskStore(this)
-        if not store.has_begun():
-            break
-        attempts, newest = attempts + 1, (this, store)
-    if newest is None or (number := newest[1].in_try()) < iteration.begin:
-        return attempts, None
-    return attempts, _Attempt(*newest, number)
+def _look_back(task: StepTask, loop: Loop, iteration: Iteration) -> _Past:
+    begun: list[tuple[StepTask, TaskStore]] = []
+    while (found := _begun(task, loop, iteration, len(begun))) is not None:
+        begun.append(found)
+    failed = 0
+    for this, store in reversed(begun):
+        number = store.in_try()
+        if number < iteration.begin:
+            break  # of an earlier life, or of one that began anew since
+        result = proven(task.step, store.stored())
+        if result.ok:
+            if failed:
+                break  # and all of it began anew after that
+            return _Past(len(begun), done=(this, number, replace(result, task_id=this.task_id)))
+        if store.was_ended():
+            return _Past(len(begun), failed, was_ended=failed == 0)
+        failed += 1
+    return _Past(len(begun), failed)
+
+
+def _begun(
+    task: StepTask, loop: Loop, iteration: Iteration, attempt: int
+) -> tuple[StepTask, TaskStore] | None:
+    this = task_at(task, loop, iteration, attempt)
+    store = TaskStore(this)
+    return (this, store) if store.has_begun() else None
