@@ -36,3 +36,22 @@ def test_an_s3_bundle_is_taken_apart():
 
     assert isinstance(place, S3Place)
     assert (place.bucket, place.prefix) == ("dags", "team/flows")
+
+
+def test_a_bundle_on_s3_is_put_read_and_removed(s3_server, monkeypatch):
+    import metaflow.metaflow_config
+
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(metaflow.metaflow_config, "DATATOOLS_CLIENT_PARAMS", {})
+    place = place_of(f"s3://{s3_server.bucket}/team/")
+
+    assert place.read("dag.py") is None
+    assert place.put("dag.py", "one é") == f"s3://{s3_server.bucket}/team/dag.py"
+    assert place.read("dag.py") == "one é"
+    assert (place.remove("dag.py"), place.remove("dag.py")) == (True, False)
+
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    for use in (place.check, lambda: place.read("dag.py"), lambda: place.remove("dag.py")):
+        with pytest.raises(BridgeError, match=r"bundle s3://trip-data/team .* refused the cred"):
+            use()

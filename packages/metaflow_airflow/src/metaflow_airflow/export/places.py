@@ -11,6 +11,8 @@ from typing import Protocol
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export import s3_place as s3
 
+_BUNDLE = "The DAG bundle"  # begins the sentences of errors
+
 
 class Place(Protocol):
     """A place for DAG files."""
@@ -144,32 +146,32 @@ class S3Place:
 
     def check(self) -> None:
         """The bucket must be there for these credentials."""
-        s3.check(self.url, "The DAG bundle")
+        s3.check(self.url, _BUNDLE)
 
     def put(self, name: str, text: str) -> str:
         """Put the object."""
         self.check()
-        s3.client().put_object(Bucket=self.bucket, Key=self._key(name), Body=text.encode())
+        with s3.in_words(self.url, _BUNDLE):
+            s3.client().put_object(Bucket=self.bucket, Key=self._key(name), Body=text.encode())
         return f"{self.url}/{name}"
 
     def read(self, name: str) -> str | None:
         """The text of an object; None if there is none."""
-        from botocore.exceptions import ClientError
-
-        try:
-            answer = s3.client().get_object(Bucket=self.bucket, Key=self._key(name))
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
+        with s3.in_words(self.url, _BUNDLE):
+            client = s3.client()
+            try:
+                answer = client.get_object(Bucket=self.bucket, Key=self._key(name))
+            except client.exceptions.NoSuchKey:
                 return None
-            raise
-        return str(answer["Body"].read().decode())
+            return str(answer["Body"].read().decode())
 
     def remove(self, name: str) -> bool:
         """Remove the object; whether there was one."""
-        self.check()
         key = self._key(name)
-        found = s3.client().list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
-        s3.client().delete_object(Bucket=self.bucket, Key=key)
+        with s3.in_words(self.url, _BUNDLE):
+            client = s3.client()
+            found = client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+            client.delete_object(Bucket=self.bucket, Key=key)
         return any(each["Key"] == key for each in found.get("Contents", ()))
 
     def _key(self, name: str) -> str:

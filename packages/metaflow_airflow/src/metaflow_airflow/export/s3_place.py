@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from metaflow_airflow.errors import BridgeError
@@ -42,15 +44,26 @@ def check(url: str, what: str) -> None:
     Raises:
         BridgeError: no bucket, wrong or no credentials, or no S3 server that answers.
     """
+    bucket, prefix = split(url)
+    with in_words(url, what):
+        client().list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/" if prefix else "", MaxKeys=1)
+
+
+@contextmanager
+def in_words(url: str, what: str) -> Iterator[None]:
+    """Say in a sentence why S3 did not do what was asked within.
+
+    Raises:
+        BridgeError: see check.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    bucket, prefix = split(url)
     try:
-        client().list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/" if prefix else "", MaxKeys=1)
+        yield
     except ClientError as error:
         code = error.response["Error"].get("Code", "")
         if code in ("NoSuchBucket", "404"):
-            reason = f"there is no bucket *{bucket}*. Create it, or correct the name."
+            reason = f"there is no bucket *{split(url)[0]}*. Create it, or correct the name."
         else:
             reason = f"S3 refused the credentials ({code}). {_WAY_OUT}"
         raise BridgeError(f"{what} {url} cannot be used: {reason}") from error
