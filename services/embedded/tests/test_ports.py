@@ -1,5 +1,7 @@
+import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from embedded.errors import StackError
@@ -63,3 +65,19 @@ def test_a_fixed_port_in_use_is_refused_by_name_and_number(taken: int) -> None:
 def test_a_port_that_cannot_be_is_refused(fixed: dict[str, int], message: str) -> None:
     with pytest.raises(StackError, match=message):
         assign({}, fixed)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes somebody else's file: needs root")
+def test_a_port_whose_socket_somebody_else_named_is_not_taken() -> None:
+    ports = assign({}, {})
+    named = Path(f"/tmp/seaweedfs-filer-grpc-{ports['s3_filer_grpc']}.sock")
+    named.touch()
+    try:
+        assert assign(ports, {}) == ports
+        os.chown(named, 65534, 65534)
+        changed = assign(ports, {})
+    finally:
+        named.unlink()
+
+    assert changed.pop("s3_filer_grpc") != ports.pop("s3_filer_grpc")
+    assert changed == ports

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 
 from embedded.errors import StackError
 
@@ -13,6 +15,7 @@ HOST = "127.0.0.1"
 # port written down today must not be somebody's client tomorrow.
 _LOWEST, _HIGHEST = 20_000, 31_999
 # SeaweedFS's worker reaches its admin server at the admin port + 10000, whatever is set.
+_SOCKETS = Path("/tmp")  # noqa: S108 - it writes there, whatever TMPDIR says
 _ADMIN, _ADMIN_GRPC, _ADMIN_DISTANCE = "s3_admin", "s3_admin_grpc", 10_000
 
 PUBLIC = ("airflow", "postgres", "s3")
@@ -39,6 +42,16 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def sockets(port: int) -> list[Path]:
+    """Return the sockets that SeaweedFS named after a port: in /tmp, where names are anybody's."""
+    return list(_SOCKETS.glob(f"seaweedfs-*-{port}.sock"))
+
+
+def is_squatted(port: int) -> bool:
+    """Say whether somebody else holds such a name: SeaweedFS could not use the port then."""
+    return any(socket.lstat().st_uid != os.geteuid() for socket in sockets(port))
 
 
 def assign(kept: Mapping[str, int], fixed: Mapping[str, int]) -> dict[str, int]:
@@ -68,7 +81,8 @@ def assign(kept: Mapping[str, int], fixed: Mapping[str, int]) -> dict[str, int]:
 def _keep_or_find(kept: int | None, taken: set[int], *, pair: bool) -> int:
     def usable(port: int) -> bool:
         partner = port + _ADMIN_DISTANCE
-        return port not in taken and is_free(port) and (not pair or is_free(partner))
+        free = is_free(port) and (not pair or is_free(partner))
+        return port not in taken and free and not is_squatted(port) and not is_squatted(partner)
 
     if kept is not None and usable(kept):
         return kept

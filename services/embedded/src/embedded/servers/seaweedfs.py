@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import sysconfig
-import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from embedded.environment import REGION
 from embedded.errors import NotReadyError, StackError
-from embedded.ports import HOST
+from embedded.ports import HOST, is_squatted, sockets
 from embedded.servers.authority import Certificate, issue
 from embedded.servers.base import Program, Server
 
@@ -74,6 +73,11 @@ class SeaweedFS(Server):
             (self.data / name).mkdir(mode=0o700, exist_ok=True)
         env = self._env | _mutual_tls(issue(self.data / "tls", "seaweedfs"))
         self._remove_sockets()
+        for port in filter(is_squatted, self.ports.values()):
+            raise StackError(
+                f"{sockets(port)[0]} is somebody else's, and SeaweedFS needs the name: "
+                "`stack down` and `stack up` take another port"
+            )
         return await Program.start(
             [_binary(), "mini", *self._options()], log=self.log, env=env, cwd=self.data
         )
@@ -173,10 +177,10 @@ class SeaweedFS(Server):
         path.write_text(json.dumps({"identities": [identity]}))
 
     def _remove_sockets(self) -> None:
-        """Remove the sockets named after our ports: it makes them in /tmp and leaves them there."""
-        for folder in {tempfile.gettempdir(), "/tmp"}:  # noqa: S108 - it writes there
-            for port in self.ports.values():
-                for socket in Path(folder).glob(f"seaweedfs-*-{port}.sock"):
+        """Remove the sockets named after our ports, which it makes and leaves there."""
+        for port in self.ports.values():
+            if not is_squatted(port):
+                for socket in sockets(port):
                     socket.unlink(missing_ok=True)
 
 
