@@ -80,7 +80,8 @@ def test_the_counts_are_those_of_the_real_files(pipeline):
 
 def test_it_says_what_to_open_next(stack, pipeline):
     assert stack.airflow_url in pipeline
-    assert "card view" in pipeline
+    pages = re.findall(rf"{stack.airflow_url}/dags/\S+/plugin/(\S+)", pipeline)
+    assert pages == ["metaflow-run", "metaflow-task"] * 2
 
 
 def test_each_step_is_one_task_instance_and_each_candidate_one_of_fit(stack, pipeline):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from urllib.parse import quote
 
 from rich.console import Console
 
@@ -10,6 +10,9 @@ from pipeline.cli.targets import own_command
 from pipeline.flows import FLOWS
 from pipeline.outcome import Outcome
 from pipeline.targets.base import Target
+
+# The bridge's tabs in Airflow's own pages (metaflow_airflow.pages.plugin).
+_RUN_TAB, _TASK_TAB = "plugin/metaflow-run", "plugin/metaflow-task"
 
 
 def show_addresses(target: Target, console: Console) -> None:
@@ -23,24 +26,18 @@ def show_addresses(target: Target, console: Console) -> None:
 
 
 def show_what_next(target: Target, console: Console, outcome: Outcome, *, kept: bool) -> None:
-    """Print the run, card and log of each flow; `kept` when the servers go on."""
+    """Print the pages of each flow's run and card in Airflow; `kept` when the servers go on."""
     console.print()
     if not kept:
         up = target.up_command(own_command(target))
         console.print(f"The stack is stopped; its state is kept. To look at it: {up}")
     show_addresses(target, console)
-    command = f"{own_command(target)} exec{_to(target)}"
     for flow, part in zip(FLOWS, ("train", "predict"), strict=True):
-        file = os.path.relpath(target.flows_folder / flow.dag_file)
-        flow_command = f"{command} -- python {file}"
-        _, run, step, task = outcome.report[part]["card"].split("/")
-        card = f"{run}/{step}/{task}"
-        page = f"dags/{flow.dag_id}/runs/{outcome.runs[flow.dag_id].run_id}"
-        console.print(f"{part}")
-        console.print(f"  run   {target.airflow_url}/{page}")
-        console.print(f"  card  {flow_command} card view {card}")
-        console.print(f"        (without a browser here: card get {card} {part}.html)")
-        console.print(f"  log   {flow_command} logs {card}")
+        run = quote(outcome.runs[flow.dag_id].run_id, safe=":")
+        page = f"{target.airflow_url}/dags/{quote(flow.dag_id)}/runs/{run}"
+        _, _, step, _ = outcome.report[part]["card"].split("/")
+        console.print(f"{part:10}{page}/{_RUN_TAB}", markup=False)
+        console.print(f"{'  card':10}{page}/tasks/{step}/{_TASK_TAB}", markup=False)
 
 
 def _to(target: Target) -> str:
