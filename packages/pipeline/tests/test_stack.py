@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import httpx
 import psutil
@@ -49,12 +48,11 @@ HOSTILE = {
 }  # fmt: skip
 
 
-def run(
-    *words: str, umask: int = -1, more: Mapping[str, str] = MappingProxyType({})
-) -> tuple[int, str]:
+def run(*words: str, umask: int = -1, more: Mapping[str, str] | None = None) -> tuple[int, str]:
     done = subprocess.run(
         words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        timeout=600, env={**os.environ, "COLUMNS": "200", **more}, errors="replace", umask=umask,
+        timeout=600, env={**os.environ, "COLUMNS": "200", **(more or {})}, errors="replace",
+        umask=umask,
     )  # fmt: skip
     return done.returncode, done.stdout
 
