@@ -208,6 +208,21 @@ def test_a_url_serves_a_month(
     assert f"url: {web.url}/trips/green_tripdata_2024-01.parquet" in capsys.readouterr().out
 
 
+def test_a_file_that_has_not_changed_is_not_fetched_again(
+    tmp_path: Path, web: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "/trips/green_tripdata_2024-01.parquet"
+    web.files[name] = write(tmp_path, table(whole_month())).read_bytes()
+    for _ in range(2):
+        assert run(str(tmp_path / "out"), f"{web.url}/trips") == 0
+    assert "green 2024-01: unchanged" in capsys.readouterr().out
+    assert len(web.gets()) == 1
+    web.tag = '"two"'
+    web.files[name] = write(tmp_path, table(whole_month(a_day=3))).read_bytes()
+    assert run(str(tmp_path / "out"), f"{web.url}/trips") == 0
+    assert "green 2024-01: published" in capsys.readouterr().out
+
+
 def test_a_bucket_serves_a_month(
     root: str, s3: S3Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -36,6 +36,8 @@ print("RESULT", json.dumps({{
         for name in dag.params if (param := dag.params.get_param(name))
     }},
     "retries": {{t.task_id: t.retries for t in dag.tasks}},
+    "at_once": {{t.task_id: t.max_active_tis_per_dagrun
+                for t in bag.dags["data_engineering_backfill"].tasks}},
 }}))
 """
 
@@ -43,7 +45,7 @@ _RUN = """
 import json, sys
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.dag_processing.dagbag import DagBag
-dag = DagBag({dags!r}).dags["data_engineering_dag"]
+dag = DagBag({dags!r}).dags[{dag!r}]
 run = dag.test(run_conf={conf!r})
 print("RESULT", json.dumps({{
     "state": str(run.state),
@@ -77,8 +79,10 @@ class Airflow:
         assert lines, said[-4000:]
         return json.loads(lines[-1].removeprefix("RESULT ")), said
 
-    def run(self, conf: dict[str, Any], **environment: str) -> tuple[dict[str, Any], str]:
-        return self.python(_RUN.format(dags=str(DAGS), conf=conf), **environment)
+    def run(
+        self, conf: dict[str, Any], dag: str = "data_engineering_dag", **environment: str
+    ) -> tuple[dict[str, Any], str]:
+        return self.python(_RUN.format(dags=str(DAGS), dag=dag, conf=conf), **environment)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +116,7 @@ def loaded(airflow: Airflow) -> dict[str, Any]:
 
 def test_it_loads_alone_and_light(loaded: dict[str, Any]) -> None:
     assert loaded["errors"] == {}
-    assert loaded["dags"] == ["data_engineering_dag"]
+    assert loaded["dags"] == ["data_engineering_backfill", "data_engineering_dag"]
     assert loaded["heavy"] == []
 
 
@@ -124,6 +128,10 @@ def test_months_go_one_by_one_and_the_flows_follow(loaded: dict[str, Any]) -> No
         "train": ["predict"],
         "predict": [],
     }
+
+
+def test_a_backfill_has_a_limit_at_once_and_publishes_in_order(loaded: dict[str, Any]) -> None:
+    assert loaded["at_once"] == {"months": None, "month.fetch": 4, "month.publish": 1}
 
 
 def test_its_form_has_types_and_words(loaded: dict[str, Any]) -> None:
@@ -202,6 +210,19 @@ def test_a_bad_file_fails_its_task_at_once_and_its_month_alone(
     assert states["train", None][0] == states["predict", None][0] == "upstream_failed"
     path = tmp_path / "green_tripdata_2023-12.parquet"
     assert f"{path} has no column trip_distance" in said
+
+
+def test_a_backfill_publishes_the_months_that_it_can(airflow: Airflow, tmp_path: Path) -> None:
+    write(tmp_path, table(whole_month()), "green_tripdata_2024-01.parquet")
+    result, _ = airflow.run(
+        {"months": "2024-01..2024-02", "source": str(tmp_path)},
+        "data_engineering_backfill",
+        TRIP_DATA_SOURCES=str(tmp_path),
+        TRIP_DATA_MIN_ROWS_RATIO="0",
+    )
+    states = {(task, name): state for task, name, state, _ in result["tasks"]}
+    assert states["month.publish", "2024-01"] == "success"
+    assert states["month.publish", "2024-02"] == "failed"
 
 
 def test_a_source_that_is_not_allowed_is_not_even_looked_at(

@@ -142,7 +142,8 @@ def test_history_is_of_earlier_months_and_drawn_to_the_boroughs_where_it_is_rare
     first = history(p74075=(90, 10.0, 2.0), p74041=(10, 20.0, 4.0))
     second = history(p74075=(110, 12.0, 2.0))
     found = PairHistory.of_months([first, second])
-    of = found.of(pl.Series([74_075, 74_041, 4_012, 3_018, None, 265_265], dtype=pl.Int32))
+    asked = pl.DataFrame({"pair": [74_075, 74_041, 4_012, 3_018, None, 265_265]})
+    of = asked.select(found.of("pair"))
     boroughs = (200 * 11.1 + 10 * 20.0) / 210
     assert of["pair_trips"].to_list() == [200, 10, 0, 0, None, None]
     minutes = of["pair_median_minutes"].to_list()

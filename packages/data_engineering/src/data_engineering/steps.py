@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, cast
 
 from data_engineering.contract.reasons import NOTED, REASONS
 from data_engineering.errors import BadInputError, HeldBackError
+from data_engineering.publish.catalogue import current
 from data_engineering.publish.manifest import Manifest, Provenance
 from data_engineering.publish.versions import Published, publish
 from data_engineering.sources import origin as origins
@@ -71,6 +72,10 @@ def fetch(storage: Storage, origin: Origin, places: Sequence[str]) -> Landed:
     Raises:
         DataError: it cannot be had, or is no trip file; with the file's name or URL.
     """
+    tag = origins.tag_of(origin, places)
+    if tag and (known := _fetched(storage, origin, tag)):
+        log.info("%s has not changed: it is at %s", origin.uri, storage.uri(known.key))
+        return known
     with tempfile.TemporaryDirectory(prefix="trips-") as folder:
         path = origins.fetch(origin, Path(folder), places)
         uri = str(path) if origin.kind == "path" else origin.uri
@@ -83,7 +88,20 @@ def fetch(storage: Storage, origin: Origin, places: Sequence[str]) -> Landed:
         else:
             storage.upload(path, key)
             log.info("%s: %s bytes to %s", uri, f"{path.stat().st_size:,}", storage.uri(key))
-    return Landed(origin.cab, origin.month, key, Provenance(origin.kind, uri, digest))
+    return Landed(origin.cab, origin.month, key, Provenance(origin.kind, uri, digest, tag))
+
+
+def _fetched(storage: Storage, origin: Origin, tag: str) -> Landed | None:
+    """Return the file that a published month was made of, if its server still has the same."""
+    content = current(storage, origin.cab, origin.month)
+    if content is None or (content["source_uri"], content.get("source_tag")) != (origin.uri, tag):
+        return None
+    folder, digest = f"raw/{origin.cab}/{origin.month}", content["sha256"]
+    for key in storage.keys(folder):
+        if key.startswith(f"{folder}/{digest[:16]}."):
+            made_of = Provenance(content["source"], origin.uri, digest, tag)
+            return Landed(origin.cab, origin.month, key, made_of)
+    return None
 
 
 def publish_month(storage: Storage, landed: Landed) -> Published:

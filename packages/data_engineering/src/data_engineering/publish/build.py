@@ -121,8 +121,9 @@ class _Pass:
                 judged, printed = judged.filter(~refund), printed[~chosen]
             prints.append(printed)
             self._take(_mark(judged, "duplicate", copies.later(printed)), taken, aside)
-        known = pl.Series(np.concatenate(prints)).sort().to_numpy()
+        known = np.concatenate(prints)
         prints.clear()
+        known = pl.Series(known).sort().to_numpy()
         if not len(self._repeated) and len(found := repeats.twice(known)):
             raise _HasCopiesError(found)
         if not waiting:

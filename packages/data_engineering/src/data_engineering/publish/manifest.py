@@ -21,11 +21,15 @@ TIME = "%Y%m%dT%H%M%S.%fZ"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Which input a dataset was made of: kind of source, its URI, and the file's SHA-256."""
+    """Which input a dataset was made of: kind of source, its URI, and the file's SHA-256.
+
+    `source_tag` is what its server calls that very content, or empty.
+    """
 
     source: str
     source_uri: str
     sha256: str
+    source_tag: str = ""
 
     @property
     def made_up(self) -> bool:

@@ -53,6 +53,17 @@ def unreachable(url: str, patience: Patience = Patience()) -> str | None:
     return f"it answers {status}" if status >= 500 else None
 
 
+def content_tag(url: str, patience: Patience = Patience()) -> str:
+    """Return what the server calls the content that it has at `url`; empty if it does not say."""
+    try:
+        with _client(patience) as client:
+            answer = client.head(url, headers={"Accept-Encoding": "identity"})
+    except httpx.HTTPError:
+        return ""  # the download will say what is wrong
+    tag = _version(answer) if answer.status_code == 200 else None
+    return f"{tag} {answer.headers.get('Content-Length', '')}".strip() if tag else ""
+
+
 def download(
     url: str, to: Path, patience: Patience = Patience(), check: Callable[[str], None] | None = None
 ) -> None:

@@ -14,7 +14,13 @@ from urllib.parse import SplitResult, urlsplit
 from data_engineering.contract.months import check_published, file_name
 from data_engineering.errors import BadInputError
 from data_engineering.sources.allowed import check_allowed
-from data_engineering.sources.download import Patience, download, shown, unreachable
+from data_engineering.sources.download import (
+    Patience,
+    content_tag,
+    download,
+    shown,
+    unreachable,
+)
 from data_engineering.sources.progress import Progress
 from data_engineering.storage.objects import Storage, local_files
 
@@ -153,6 +159,18 @@ def fetch(
         case _:
             _from_site(origin, target, places, patience or Patience())
     return target
+
+
+def tag_of(origin: Origin, places: Sequence[str]) -> str:
+    """Return what the origin's server calls the content that it has now; empty if nothing does."""
+    check_places([origin], places)
+    if origin.kind in ("path", "generator"):
+        return ""
+    if not origin.location.startswith("s3://"):
+        return content_tag(origin.location)
+    prefix, _, key = origin.location.rpartition("/")
+    stat = Storage(prefix).stat(key)
+    return (stat.tag or "") if stat else ""
 
 
 def sha256(path: Path) -> str:

@@ -20,6 +20,7 @@ _EPOCH = date(1970, 1, 1)
 _MINUTE = 60_000_000  # microseconds
 _RUSH = ((7, 10), (16, 19))
 _WORK_DAYS = 5
+_ENDS = ("pickup", "dropoff")
 _AFTER = ("trip_distance_miles", "duration_minutes", "fare_dollars")
 
 
@@ -29,32 +30,29 @@ def features(trips: pl.DataFrame, history: PairHistory) -> pl.DataFrame:
     Rows that are set aside have null where a value cannot be computed. No value but those of
     `history`, which is of earlier months, depends on another row.
     """
-    minute = trips["pickup_at"].to_physical() // _MINUTE
-    minute_of_day = (minute % 1440).cast(pl.Int16)
-    day = _row(minute // 1440 - (_FIRST_DAY - _EPOCH).days, _calendar().height)
-    years = _calendar()["year"].gather(day).unique().drop_nulls().sort()
-    pair = trips["pickup_zone"].cast(pl.Int32) * 1000 + trips["dropoff_zone"]
-    ends = {
-        end: _at(_zones(), _row(trips[f"{end}_zone"], LAST_KNOWN_ZONE + 1))
-        for end in ("pickup", "dropoff")
-    }
-    made = trips.with_columns(
-        (minute_of_day // 60).cast(pl.Int8).alias("hour"),
-        minute_of_day.alias("minute_of_day"),
-        pair.alias("zone_pair"),
-        *_at(_calendar(), day).drop("year"),
-        _holidays(tuple(years)).gather(day).alias("holiday"),
-        *history.of(pair),
-        *(zone["borough"].alias(f"{end}_borough") for end, zone in ends.items()),
-        *(zone["airport"].alias(f"airport_{end}") for end, zone in ends.items()),
+    minute = pl.col("pickup_at").to_physical() // _MINUTE
+    placed = trips.select(
+        "pickup_at", "pickup_zone", "dropoff_zone", "passenger_count",
         *(_finite(name) for name in _AFTER),
+        (minute % 1440).cast(pl.Int16).alias("minute_of_day"),
+        _row(minute // 1440 - (_FIRST_DAY - _EPOCH).days, _calendar().height).alias("_day"),
+        *(_row(pl.col(f"{end}_zone"), LAST_KNOWN_ZONE + 1).alias(f"_{end}") for end in _ENDS),
+        _pair().alias("zone_pair"),
+    )  # fmt: skip
+    day, zones = pl.col("_day"), _zones()
+    years = placed.select(_look(_calendar(), "year", day).unique()).to_series().drop_nulls()
+    made = placed.with_columns(
+        (pl.col("minute_of_day") // 60).cast(pl.Int8).alias("hour"),
+        *(_look(_calendar(), name, day) for name in ("weekday", "day_of_month", "month_of_year")),
+        _look(_holidays(tuple(years.sort())), "holiday", day),
+        *(
+            _look(zones, name, pl.col(f"_{end}")).alias(alias.format(end))
+            for end in _ENDS
+            for name, alias in (("borough", "{}_borough"), ("airport", "airport_{}"))
+        ),
+        *history.of("zone_pair"),
     ).with_columns(_rush_hour())
     return made.select(list(FEATURES))
-
-
-def published(made: pl.DataFrame) -> pl.DataFrame:
-    """Return `features` in the contract's types, in which boroughs are plain text."""
-    return made.cast({"pickup_borough": pl.String, "dropoff_borough": pl.String})
 
 
 def quarantine(trips: pl.DataFrame, history: PairHistory) -> pl.DataFrame:
@@ -82,12 +80,12 @@ def _calendar() -> pl.DataFrame:
 
 
 @lru_cache(maxsize=16)
-def _holidays(years: tuple[int, ...]) -> pl.Series:
+def _holidays(years: tuple[int, ...]) -> pl.DataFrame:
     """Tell for each day of the calendar whether it is a holiday, if its year is one of these."""
     free = list(holidays.country_holidays("US", years=years)) if years else []
     marked = np.zeros(_calendar().height, np.bool_)
     marked[[(day - _FIRST_DAY).days for day in free if _FIRST_DAY <= day <= _LAST_DAY]] = True
-    return pl.Series(marked)
+    return pl.DataFrame({"holiday": marked})
 
 
 @cache
@@ -102,16 +100,18 @@ def _zones() -> pl.DataFrame:
     )
 
 
-def _row(place: pl.Series, rows: int) -> pl.Series:
+def _pair() -> pl.Expr:
+    return pl.col("pickup_zone").cast(pl.Int32) * 1000 + pl.col("dropoff_zone")
+
+
+def _row(place: pl.Expr, rows: int) -> pl.Expr:
     """Return where to look in a table of so many rows: null where it has no such row."""
-    if not place.has_nulls() and place.len() and place.min() >= 0 and place.max() < rows:  # type: ignore[operator]
-        return place
-    return pl.select(pl.when(place.is_between(0, rows - 1)).then(place)).to_series()
+    return pl.when(place.is_between(0, rows - 1)).then(place).cast(pl.UInt32)
 
 
-def _at(table: pl.DataFrame, place: pl.Series) -> pl.DataFrame:
-    """Return the table's rows at these places, null where there is no place."""
-    return table.select(pl.all().gather(place))
+def _look(table: pl.DataFrame, column: str, place: pl.Expr) -> pl.Expr:
+    """Return the column's values at these rows of the table, null where there is no row."""
+    return pl.lit(table[column]).gather(place).alias(column)
 
 
 def _rush_hour() -> pl.Expr:

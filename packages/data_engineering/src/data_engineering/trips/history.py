@@ -15,6 +15,8 @@ from data_engineering.trips.zones import BOROUGH_OF
 MONTHS = 3
 """How many earlier months history is made of, at most."""
 
+Slots = NDArray[np.int32]
+
 PAIRS = {
     "zone_pair": pl.Int32(),
     "trips": pl.Int32(),
@@ -23,44 +25,58 @@ PAIRS = {
 }
 """Columns of a month's pairs.parquet: one row a pair of zones that has trips."""
 
+_LOOKED_UP = {
+    "pair_trips": pl.Int32(),
+    "pair_median_minutes": pl.Float32(),
+    "pair_median_miles": pl.Float32(),
+}
+
 _DRAWN = 20
 """A pair of so many trips lies half way between its own median and its boroughs'."""
 
 _ZONES = LAST_KNOWN_ZONE
 _BINS = 64
+_SLOTS = _ZONES * _ZONES * _BINS
+_FINENESS = 6.3  # bins each time the distance doubles
+_COUNTED_AT_ONCE = 4_000_000
 _MINUTE_EDGES = np.linspace(0, 64, _BINS + 1)
 # A mile and more: an eighth finer each; 0.1 to about 100 miles.
-_MILE_EDGES = np.concatenate([[0.0], 0.1 * 2 ** (np.arange(_BINS) / 6.3)])
+_MILE_EDGES = np.concatenate([[0.0], 0.1 * 2 ** (np.arange(_BINS) / _FINENESS)])
 
 
 class PairCounts:
     """Counts a month's kept trips by pair and by coarse duration and distance.
 
     Medians come from these counts, within a bin by straight line: a minute wide, or an eighth of
-    the distance. So a month of any size is held in the same 35 MB.
+    the distance. So a month of any size is held in the same 80 MB.
     """
 
     def __init__(self) -> None:
-        size = _ZONES * _ZONES * _BINS
-        self._minutes = np.zeros(size, np.uint32)
-        self._miles = np.zeros(size, np.uint32)
+        self._counts: list[NDArray[np.int64] | int] = [0, 0]
+        self._waiting: list[tuple[Slots, Slots]] = []
 
     def add(self, kept: pl.DataFrame) -> None:
         """Count a batch of kept trips."""
-        slot = (kept["pickup_zone"].to_numpy().astype(np.int64) - 1) * _ZONES
-        slot += kept["dropoff_zone"].to_numpy() - 1
-        slot *= _BINS
-        minutes = kept["duration_minutes"].to_numpy().astype(np.int64)
-        miles = kept["trip_distance_miles"].to_numpy()
-        scale = np.log2(np.maximum(miles, 0.1) * 10) * 6.3
-        np.add.at(self._minutes, slot + np.minimum(minutes, _BINS - 1), np.uint32(1))
-        np.add.at(
-            self._miles, slot + np.clip(scale.astype(np.int64) + 1, 0, _BINS - 1), np.uint32(1)
-        )
+        slot = (kept["pickup_zone"].to_numpy().astype(np.int32) - 1) * _ZONES
+        slot += kept["dropoff_zone"].to_numpy()
+        slot = (slot - 1) * _BINS
+        minutes = kept["duration_minutes"].to_numpy().astype(np.int32)
+        miles = np.maximum(kept["trip_distance_miles"].to_numpy().astype(np.float32), 0.1)
+        scale = (np.log2(miles * 10) * _FINENESS).astype(np.int32) + 1
+        self._waiting.append((slot + minutes, slot + np.minimum(scale, _BINS - 1)))
+        if sum(len(each) for each, _ in self._waiting) >= _COUNTED_AT_ONCE:
+            self._count()
+
+    def _count(self) -> None:
+        """Counting costs as much as the table is large, so it is done for many trips at once."""
+        for place, slots in enumerate(zip(*self._waiting, strict=True)):
+            self._counts[place] += np.bincount(np.concatenate(slots), minlength=_SLOTS)
+        self._waiting.clear()
 
     def table(self) -> pl.DataFrame:
         """Return the month's `PAIRS`."""
-        minutes = self._minutes.reshape(-1, _BINS)
+        self._count()
+        minutes, miles = (np.reshape(each, (-1, _BINS)) for each in self._counts)
         trips = minutes.sum(axis=1, dtype=np.int64)
         (there,) = trips.nonzero()
         return pl.DataFrame(
@@ -68,12 +84,12 @@ class PairCounts:
                 "zone_pair": (there // _ZONES + 1) * 1000 + there % _ZONES + 1,
                 "trips": trips[there],
                 "median_minutes": _medians(minutes[there], _MINUTE_EDGES),
-                "median_miles": _medians(self._miles.reshape(-1, _BINS)[there], _MILE_EDGES),
+                "median_miles": _medians(miles[there], _MILE_EDGES),
             }
         ).cast(PAIRS)  # type: ignore[arg-type]
 
 
-def _medians(counts: NDArray[np.uint32], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def _medians(counts: NDArray[np.int64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the median of each row of counts in bins."""
     upto = counts.cumsum(axis=1, dtype=np.int64)
     half = upto[:, -1:] / 2
@@ -135,15 +151,10 @@ class PairHistory:
             )
         )
 
-    def of(self, pair: pl.Series) -> pl.DataFrame:
-        """Return pair_trips, pair_median_minutes and pair_median_miles of each pair."""
+    def of(self, pair: str) -> list[pl.Expr]:
+        """Return pair_trips, pair_median_minutes and pair_median_miles by the column of pairs."""
         if self.table is None:
-            return pl.DataFrame(
-                {
-                    "pair_trips": pl.repeat(None, len(pair), dtype=pl.Int32, eager=True),
-                    "pair_median_minutes": pl.repeat(None, len(pair), dtype=pl.Float32, eager=True),
-                    "pair_median_miles": pl.repeat(None, len(pair), dtype=pl.Float32, eager=True),
-                }
-            )
-        place = pl.select(pl.when(pair.is_between(0, self.table.height - 1)).then(pair)).to_series()
-        return self.table.select(pl.all().gather(place))
+            return [pl.lit(None, dtype).alias(name) for name, dtype in _LOOKED_UP.items()]
+        there = pl.col(pair).is_between(0, self.table.height - 1)
+        place = pl.when(there).then(pl.col(pair)).cast(pl.UInt32)
+        return [pl.lit(self.table[name]).gather(place).alias(name) for name in _LOOKED_UP]

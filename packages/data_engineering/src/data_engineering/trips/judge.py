@@ -6,7 +6,9 @@ it: so a batch is counted by counting numbers.
 
 from __future__ import annotations
 
+import operator
 from datetime import datetime
+from functools import lru_cache, reduce
 
 import polars as pl
 
@@ -56,8 +58,16 @@ def holding(month: str) -> dict[str, pl.Expr]:
 
 def judge(trips: pl.DataFrame, month: str) -> pl.DataFrame:
     """Add `marks`: the bits of the reasons and notes that hold."""
-    bits = [holds.cast(pl.UInt16) * BIT[name] for name, holds in holding(month).items()]
-    return trips.with_columns(pl.sum_horizontal(bits).cast(pl.UInt16).alias("marks"))
+    return trips.with_columns(_marks(month))
+
+
+@lru_cache(maxsize=8)
+def _marks(month: str) -> pl.Expr:
+    bits = [
+        holds.cast(pl.UInt16) * pl.lit(BIT[name], pl.UInt16)
+        for name, holds in holding(month).items()
+    ]
+    return reduce(operator.or_, bits).alias("marks")
 
 
 def kept() -> pl.Expr:

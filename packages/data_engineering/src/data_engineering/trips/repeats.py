@@ -7,6 +7,8 @@ held in mind at 8 bytes a row. Two different trips of 12 million have the same f
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ _ODD = [
     0xA0761D6478BD642F, 0xE7037ED1A0B428DB,
 ]  # fmt: skip
 _WHOLE = ("pickup_zone", "dropoff_zone", "passenger_count")
+_MEASURED = ("trip_distance_miles", "fare_dollars", "total_dollars")
 
 
 def is_refund() -> pl.Expr:
@@ -28,22 +31,11 @@ def is_refund() -> pl.Expr:
 
 def fingerprints(trips: pl.DataFrame) -> Prints:
     """Return a fingerprint of each row, which is the same for a trip and its refund."""
-    small = trips.select(
-        pl.sum_horizontal(
-            pl.col(name).fill_null(-1).cast(pl.Int64) * 2 ** (20 * place)
-            for place, name in enumerate(_WHOLE)
-        )
-    ).to_series()
+    whole = [_filled(trips[name], -1).astype(np.int64) for name in _WHOLE]
     parts = [
-        *(
-            trips[name].to_physical().fill_null(0).to_numpy()
-            for name in ("pickup_at", "dropoff_at")
-        ),
-        small.to_numpy(),
-        *(
-            np.abs(trips[name].fill_null(-0.001).to_numpy()).view(np.int64)
-            for name in ("trip_distance_miles", "fare_dollars", "total_dollars")
-        ),
+        *(_filled(trips[name].to_physical(), 0) for name in ("pickup_at", "dropoff_at")),
+        whole[0] << 40 ^ whole[1] << 20 ^ whole[2],
+        *(np.abs(_filled(trips[name], -0.001)) for name in _MEASURED),
     ]
     mixed = np.zeros(trips.height, np.uint64)
     for part, odd in zip(parts, _ODD, strict=True):
@@ -51,6 +43,10 @@ def fingerprints(trips: pl.DataFrame) -> Prints:
         mixed *= np.uint64(odd)
         mixed ^= mixed >> np.uint64(29)
     return mixed
+
+
+def _filled(column: pl.Series, empty: float) -> NDArray[Any]:
+    return (column.fill_null(empty) if column.has_nulls() else column).to_numpy()
 
 
 def twice(prints: Prints) -> Prints:
@@ -62,8 +58,10 @@ def among(prints: Prints, known: Prints) -> NDArray[np.bool_]:
     """Tell for each fingerprint whether it is one of `known`, which are sorted."""
     if not len(known):
         return np.zeros(len(prints), np.bool_)
-    place = np.minimum(np.searchsorted(known, prints), len(known) - 1)
-    found: NDArray[np.bool_] = known[place] == prints
+    order = np.argsort(prints)  # near ones one after the other: the cache is small
+    place = np.minimum(np.searchsorted(known, prints[order]), len(known) - 1)
+    found = np.zeros(len(prints), np.bool_)
+    found[order] = known[place] == prints[order]
     return found
 
 
