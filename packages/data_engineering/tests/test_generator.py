@@ -9,7 +9,9 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from data_engineering.errors import UnavailableError
 from data_engineering.sources.generator import CHUNK, generate
+from data_engineering.storage.objects import local_files
 from data_engineering.trips.tally import Tally
 
 from .trips_files import made_of
@@ -109,3 +111,11 @@ def test_boosting_beats_linear_regression_on_zones_by_a_fifth(tmp_path, cab):
         rmse(boosting),
     )
     assert boosted < 0.78 * baseline, f"{boosted:.2f} against {baseline:.2f} minutes"
+
+
+def test_a_full_disk_is_a_full_disk() -> None:
+    """/dev/full takes no byte, like a disk without room."""
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    with pytest.raises(UnavailableError, match="the disk is full"), local_files("writing it"):
+        generate(Path("/dev/full"), "green", "2024-01", rows=1_000, seed=0)

@@ -159,10 +159,13 @@ class Proxy:
                 inner, _ = self._listener.accept()
             except OSError:
                 return  # cut
-            outer = socket.create_connection(self._target)
-            self._open += [inner, outer]
-            for one, other in ((inner, outer), (outer, inner)):
-                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
+            threading.Thread(target=self._passed, args=(inner,), daemon=True).start()
+
+    def _passed(self, inner: socket.socket) -> None:
+        outer = socket.create_connection(self._target)
+        self._open += [inner, outer]
+        for one, other in ((inner, outer), (outer, inner)):
+            threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
 
     def _pass(self, source: socket.socket, target: socket.socket) -> None:
         try:

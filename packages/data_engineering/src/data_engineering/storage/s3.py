@@ -108,7 +108,7 @@ class Bucket:
                 f"{doing}: {at} refused the credentials for bucket {self.name} ({code}): check "
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
-        if "certificate" in said:
+        if "InvalidCertificate" in said:
             return BadInputError(f"{doing}: {at}: {trust.advice()}")
         if isinstance(error, FileNotFoundError) or code in {"NoSuchKey", "404"}:
             return BadInputError(f"{doing}: there is no such object at {self.server}")

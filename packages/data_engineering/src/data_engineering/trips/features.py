@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import cache, lru_cache
 
-import holidays
 import numpy as np
 import polars as pl
+from holidays.countries.united_states import UnitedStates
 
 from data_engineering.contract.frames import FEATURES, QUARANTINE
 from data_engineering.contract.reasons import LAST_KNOWN_ZONE
@@ -82,7 +82,7 @@ def _calendar() -> pl.DataFrame:
 @lru_cache(maxsize=16)
 def _holidays(years: tuple[int, ...]) -> pl.DataFrame:
     """Tell for each day of the calendar whether it is a holiday, if its year is one of these."""
-    free = list(holidays.country_holidays("US", years=years)) if years else []
+    free = list(UnitedStates(years=years)) if years else []  # type: ignore[no-untyped-call]
     marked = np.zeros(_calendar().height, np.bool_)
     marked[[(day - _FIRST_DAY).days for day in free if _FIRST_DAY <= day <= _LAST_DAY]] = True
     return pl.DataFrame({"holiday": marked})

@@ -52,7 +52,7 @@ class PairCounts:
     """
 
     def __init__(self) -> None:
-        self._counts: list[NDArray[np.int64] | int] = [0, 0]
+        self._counts: list[NDArray[np.int64] | None] = [None, None]
         self._waiting: list[tuple[Slots, Slots]] = []
 
     def add(self, kept: pl.DataFrame) -> None:
@@ -69,14 +69,20 @@ class PairCounts:
 
     def _count(self) -> None:
         """Counting costs as much as the table is large, so it is done for many trips at once."""
-        for place, slots in enumerate(zip(*self._waiting, strict=True)):
-            self._counts[place] += np.bincount(np.concatenate(slots), minlength=_SLOTS)
+        empty = (np.zeros(0, np.int32),) * 2
+        for place, slots in enumerate(zip(empty, *self._waiting, strict=True)):
+            counted = np.bincount(np.concatenate(slots), minlength=_SLOTS)
+            before = self._counts[place]
+            self._counts[place] = counted if before is None else before + counted
         self._waiting.clear()
 
     def table(self) -> pl.DataFrame:
         """Return the month's `PAIRS`."""
-        self._count()
-        minutes, miles = (np.reshape(each, (-1, _BINS)) for each in self._counts)
+        if self._waiting or self._counts[0] is None:
+            self._count()
+        minutes, miles = (
+            np.reshape(each, (-1, _BINS)) for each in self._counts if each is not None
+        )
         trips = minutes.sum(axis=1, dtype=np.int64)
         (there,) = trips.nonzero()
         return pl.DataFrame(
