@@ -95,7 +95,7 @@ def _promote(given: argparse.Namespace) -> None:
     )
     deployed = any(tag.startswith("production:") for tag in run.system_tags)
     if not deployed and own.split(".")[0] == PRODUCTION:
-        own = registry.artifact(pathspec, "scope")["branch"]
+        own = registry.artifact(pathspec, "scope").branch
     branch = given.branch or own
     against = []
     if branch == PRODUCTION and not deployed:

@@ -88,7 +88,7 @@ class PredictTripDurationFlow(FlowSpec):
             self.place = publish.place(self.predictions_root, self.branch, made_up=made_up)
             storage.require_place(self.place)
             self.training = (
-                registry.named(self.training_run, self.cab, made_up=made_up)
+                registry.named(self.training_run, self.cab, made_up=made_up, branch=self.branch)
                 if self.training_run
                 else registry.to_predict_with(self.cab, self.branch, made_up=made_up).pathspec
             )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ml_flows import promotion, split
 from ml_flows.errors import InputError
-from ml_flows.promotion import CHALLENGER, DEMOTED, Rival, Scope
+from ml_flows.promotion import CHALLENGER, DEMOTED, PRODUCTION, Rival, Scope
 from ml_flows.split import Split
 
 FLOW = "TrainTripDurationFlow"
@@ -101,18 +101,31 @@ def to_predict_with(cab: str, branch: str, *, made_up: bool) -> Champion:
     )
 
 
-def named(run_id: str, cab: str, *, made_up: bool) -> str:
+def named(run_id: str, cab: str, *, made_up: bool, branch: str) -> str:
     """The training run of this id (or pathspec), if it can predict for these taxis.
+
+    Args:
+        branch: of who asks; production takes no run of somebody else's branch.
 
     Returns:
         its pathspec, FLOW/<run id>.
 
     Raises:
-        InputError: it is not there, has not succeeded, or has learned from other taxis.
+        InputError: it is not there, has not succeeded, has learned from other taxis or made-up
+            trips, or is not production's though production asks.
     """
     run = finished(run_id, "training_run")
     with everywhere():
         learned, months = run.data.cab, split.made_up(run.data.split)
+    owner = artifact(str(run.pathspec), "scope").branch
+    trusted = promotion.promoted_at(
+        promotion.scope(cab, PRODUCTION, made_up=made_up), run.user_tags
+    )
+    if branch == PRODUCTION != owner and not trusted:
+        raise InputError(
+            f"training_run: {run.pathspec} is of branch {owner}; production predicts with runs of "
+            f"production. Promote it first: {MODELS} promote {run.pathspec} --branch {PRODUCTION}"
+        )
     if learned != cab:
         raise InputError(
             f"training_run: {run.pathspec} learned from {learned} taxis, asked are {cab} ones."

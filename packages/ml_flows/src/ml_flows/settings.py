@@ -21,7 +21,7 @@ BASE_MEMORY = 512
 """MB of each step that holds no month in memory; they use about 350."""
 
 TRIPS_PER_MB = 1500
-"""Of a step that holds its trips; measured with 3 million: docs/ml_flows.md."""
+"""Of a step that holds its trips; measured with 3 million, see the README."""
 
 THREADS = {
     name: str(CORES)
