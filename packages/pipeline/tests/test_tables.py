@@ -44,6 +44,8 @@ def outcome() -> Outcome:
             "train": {
                 "run": "Train/1", "rmse": 5.346, "mae": 3.58, "baseline_rmse": 7.01,
                 "baseline_mae": 4.9, "card": "Train/1/evaluate/t",
+                "rule_rmse": 6.25, "honest_rmse": None, "coverage": 0.8126,
+                "decision": {"promoted": False, "reasons": ["40 trips are too few", "more"]},
             },
             "predict": {
                 "run": "Predict/2", "rows": 52256, "uri": "s3://trip-data/p",
@@ -93,6 +95,10 @@ def test_the_tables_show_the_model_beside_the_baseline(outcome: Outcome) -> None
 
     assert "RMSE 5.35 7.01 24%" in lines
     assert "MAE 3.58 4.90 27%" in lines
+    assert "best simple rule (zone pair at this hour): RMSE 6.25" in lines
+    assert not any("all trips" in line for line in lines)
+    assert "81.3% of the trips in the interval that is to hold 80 %" in lines
+    assert "held back: 40 trips are too few" in lines
     assert "Train/1" in lines
 
 

@@ -158,7 +158,10 @@ class PredictTripDurationFlow(FlowSpec):
     def end(self) -> None:
         """Say what came of it."""
         for feature, figures in self.drift.items():
-            print(f"data drift of {feature}: PSI {figures['psi']:.3f}, {figures['level']}")
+            print(
+                f"data drift of {feature}: PSI {figures['psi']:.3f} "
+                f"({figures['psi_noise']:.3f} by chance), {figures['level']}"
+            )
         print(
             "concept drift: RMSE {rmse:.2f} min, in training {reference_rmse:.2f}; "
             "bias {bias:+.2f} min, in training {reference_bias:+.2f}: {level}".format(

@@ -71,7 +71,8 @@ def text(found: dict[str, dict[str, Any]]) -> str:
         f"{predict['run']} with the model of {predict['training_run']}",
         f"  {predict['rows']:,} predictions: {predict['uri']}",
         *(
-            f"  data drift of {name}: PSI {each['psi']:.3f}, {each['level']}"
+            f"  data drift of {name}: PSI {each['psi']:.3f} ({each['psi_noise']:.3f} by chance), "
+            f"{each['level']}"
             for name, each in predict["drift"].items()
         ),
         f"  concept drift: RMSE {concept['rmse']:.2f} min, in training "

@@ -19,11 +19,12 @@ _REASONS = (
 _THEN = "reference_"
 # Figures of data drift, and what heads their columns.
 _DRIFT = {
-    "psi": "PSI", "level": "level", "unseen": "unseen", "ks": "KS", "jensen_shannon": "JS",
-    "wasserstein": "W1",
+    "psi": "PSI", "psi_noise": "chance", "level": "level", "unseen": "unseen", "ks": "KS",
+    "jensen_shannon": "JS", "wasserstein": "W1",
 }  # fmt: skip
 _DRIFT_HELP = (
-    "PSI: population stability index, large above 0.25; unseen: share not in the training;",
+    "PSI: population stability index, large where it is 0.25 above what chance makes of it;",
+    "unseen: share not in the training, where large more than 10 % above chance;",
     "KS: Kolmogorov-Smirnov; JS: Jensen-Shannon; W1: Wasserstein, in the feature's unit",
 )
 _SHARES = {"unseen"}
@@ -82,7 +83,23 @@ def _model(report: Json) -> Table:
     for name, key in (("RMSE", "rmse"), ("MAE", "mae")):
         model, linear = train[key], train[f"baseline_{key}"]
         table.add_row(name, f"{model:.2f}", f"{linear:.2f}", f"{1 - model / linear:.0%}")
-    return _signed(table, train["run"])
+    return _signed(table, *_judged(train), train["run"])
+
+
+def _judged(train: Json) -> list[str]:
+    """What else the training says of itself: the best rule, all trips asked for, the verdict.
+
+    What it does not say, or cannot (no quarantine), has no line.
+    """
+    lines = {
+        "rule_rmse": "best simple rule (zone pair at this hour): RMSE {:.2f}",
+        "honest_rmse": "on all trips of up to 3 hours that would have been asked for: RMSE {:.2f}",
+        "coverage": "{:.1%} of the trips in the interval that is to hold 80 %",
+    }
+    said = [text.format(train[name]) for name, text in lines.items() if train.get(name)]
+    if decision := train.get("decision"):
+        said.append("promoted" if decision["promoted"] else "held back: " + decision["reasons"][0])
+    return said
 
 
 def _predictions(predict: Json) -> Table:
