@@ -7,7 +7,7 @@ from airflow.models.dag import DagModel
 from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
 from airflow.timetables.base import DataInterval, TimeRestriction
-from metaflow_airflow.operators import schedule
+from metaflow_airflow.operators import next_tick
 from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
@@ -40,8 +40,8 @@ def airflow_knows(tmp_path, monkeypatch):
 
 def next_run(monkeypatch, *, last=None, catchup=False, now=NOW):
     monkeypatch.setattr("airflow.timetables.trigger.utcnow", lambda: now)
-    monkeypatch.setattr(schedule, "utcnow", lambda: now)
-    timetable = schedule.NextTickTimetable("0 6 * * *", timezone="UTC", dag_id="Flow")
+    monkeypatch.setattr(next_tick, "utcnow", lambda: now)
+    timetable = next_tick.NextTickTimetable("0 6 * * *", timezone="UTC", dag_id="Flow")
     info = timetable.next_dagrun_info(
         last_automated_data_interval=DataInterval(last, last) if last else None,
         restriction=TimeRestriction(earliest=None, latest=None, catchup=catchup),
@@ -88,8 +88,8 @@ def test_an_exported_flow_that_was_gone_begins_anew(airflow_knows, monkeypatch):
 
 
 def test_airflow_knows_the_timetable_by_its_plugin():
-    timetable = schedule.NextTickTimetable("0 6 * * *", timezone="Europe/Berlin", dag_id="Flow")
+    timetable = next_tick.NextTickTimetable("0 6 * * *", timezone="Europe/Berlin", dag_id="Flow")
     again = decode_timetable(encode_timetable(timetable))
-    assert isinstance(again, schedule.NextTickTimetable)
+    assert isinstance(again, next_tick.NextTickTimetable)
     assert again.serialize() == timetable.serialize()
     assert again.summary == "0 6 * * *"

@@ -6,7 +6,7 @@ import time
 import pytest
 from metaflow_airflow.pages import datastore
 from metaflow_airflow.pages.datastore import Datastore
-from metaflow_airflow.pages.errors import PageError
+from metaflow_airflow.pages.page_error import PageError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.sdk import TriggerRule
 
@@ -48,6 +48,8 @@ class MetaflowFlow:
         BridgeError: the file was written by a newer bridge than the one that loads it.
     """
 
+    _formats: ClassVar[dict[int, type[MetaflowFlow]]] = {}
+
     def __init__(
         self,
         name: str,
@@ -79,11 +81,12 @@ class MetaflowFlow:
 
     def __new__(cls, *_: Any, format: int = 1, **__: Any) -> MetaflowFlow:
         """The vocabulary of the file's format."""
-        if cls is MetaflowFlow and format == 1:
-            from metaflow_airflow.operators.flow_format_1 import MetaflowFlowFormat1
+        return super().__new__(cls._formats.get(format, cls) if cls is MetaflowFlow else cls)
 
-            return super().__new__(MetaflowFlowFormat1)
-        return super().__new__(cls)
+    def __init_subclass__(cls, *, format: int, **rest: Any) -> None:
+        """A subclass is the vocabulary of an older format."""
+        super().__init_subclass__(**rest)
+        MetaflowFlow._formats[format] = cls
 
     @classmethod
     def load(cls, record: str, **words: Any) -> MetaflowFlow:
@@ -97,12 +100,13 @@ class MetaflowFlow:
             BridgeError: a newer bridge wrote it, or it cannot be read.
         """
         read = Record.from_json(record)
+        json_parameters = [each.name for each in read.parameters if each.kind == "json"]
         flow = cls(
             read.flow,
             format=read.format,
             exported_by=read.exported_by,
             **{field.name: getattr(read.deployment, field.name) for field in fields(Deployment)}
-            | {"json_parameters": [each.name for each in read.parameters if each.kind == "json"]},
+            | {"json_parameters": json_parameters},
             **words,
         )
         flow._parameters = read.parameters
@@ -115,11 +119,9 @@ class MetaflowFlow:
 
         found = {}
         for each in self._parameters:
-            schema: dict[str, Any] = {
-                "type": each.types[0] if len(each.types) == 1 else list(each.types)
-            }
-            if each.kind == "file":
-                # Where its content is in the datastore; a path means nothing to a worker.
+            types = list(each.types)
+            schema: dict[str, Any] = {"type": types if len(types) > 1 else types[0]}
+            if each.kind == "file":  # where its content is; a path means nothing to a worker
                 schema["pattern"] = r'^"?\{'
             if each.description:
                 schema["description"] = each.description

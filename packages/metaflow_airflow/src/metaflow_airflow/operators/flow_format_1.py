@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _TIMEOUT_GRACE = 60
 
 
-class MetaflowFlowFormat1(MetaflowFlow):
+class MetaflowFlowFormat1(MetaflowFlow, format=1):
     """The vocabulary of such a file."""
 
     def step(self, name: str, **words: Any) -> BaseOperator:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from metaflow_airflow.operators.schedule import NextTickTimetable
+from metaflow_airflow.operators.next_tick import NextTickTimetable
 
 
 class MetaflowSchedules(AirflowPlugin):

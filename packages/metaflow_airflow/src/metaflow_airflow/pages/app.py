@@ -16,9 +16,8 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from metaflow_airflow.pages import views
-from metaflow_airflow.pages.errors import PageError
-from metaflow_airflow.pages.plugin import PREFIX
+from metaflow_airflow.pages import PREFIX, views
+from metaflow_airflow.pages.page_error import PageError
 
 # Ours loads nothing but what we serve; the card stands in a frame of its own.
 _PAGE_POLICY = (

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from metaflow_airflow.pages.errors import PageError
+from metaflow_airflow.pages.page_error import PageError
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

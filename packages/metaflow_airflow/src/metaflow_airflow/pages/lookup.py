@@ -17,7 +17,7 @@ from sqlalchemy import select
 from metaflow_airflow.airflow_api.deployments import read_record
 from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.pages.errors import PageError
+from metaflow_airflow.pages.page_error import PageError
 from metaflow_airflow.wire import ids
 
 if TYPE_CHECKING:

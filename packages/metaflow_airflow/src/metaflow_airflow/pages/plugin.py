@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
-PREFIX = "/metaflow"
+from metaflow_airflow.pages import PREFIX
 
 # A reverse proxy may serve Airflow below a path.
 _BASE = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")

@@ -12,8 +12,8 @@ from starlette.concurrency import run_in_threadpool
 
 from metaflow_airflow.pages import lookup, task_files
 from metaflow_airflow.pages.datastore import Datastore
-from metaflow_airflow.pages.errors import PageError
 from metaflow_airflow.pages.lookup import Instance
+from metaflow_airflow.pages.page_error import PageError
 from metaflow_airflow.pages.plain_values import NotPlainError, plain_value
 from metaflow_airflow.pages.preview import preview
 from metaflow_airflow.plan.record import Record

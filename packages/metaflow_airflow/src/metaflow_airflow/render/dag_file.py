@@ -68,7 +68,7 @@ def _imports(plan: Plan) -> list[str]:
         "from airflow.sdk import DAG",
         f"from metaflow_airflow.operators import {', '.join(_names(plan))}",
         *(
-            ["from metaflow_airflow.operators.schedule import NextTickTimetable"]
+            ["from metaflow_airflow.operators.next_tick import NextTickTimetable"]
             if plan.schedule
             else []
         ),
