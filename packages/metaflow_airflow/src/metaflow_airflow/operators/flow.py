@@ -135,9 +135,8 @@ class MetaflowFlow:
         """Add a step as a task.
 
         Args:
-            words: the fields of PlannedStep. One name in `after` may stand for itself; unsaid,
-                `over` is `each`, `depth` 1 with `each`, `user_retries` is `retries`. Inside
-                `@flow.each`, what that says holds.
+            words: PlannedStep's fields. One name in `after` may stand for itself; unsaid, `over` is
+                `each`, `depth` 1 with it, `user_retries` `retries`; `@flow.each` says its own.
         """
         words = _frozen(words)
         if self._body:
