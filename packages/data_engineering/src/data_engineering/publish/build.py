@@ -18,6 +18,7 @@ import polars as pl
 from data_engineering.contract.frames import FEATURES, QUARANTINE
 from data_engineering.contract.reasons import REASONS
 from data_engineering.publish.files import FileFacts, ParquetSink, parquet
+from data_engineering.publish.seen import Seen
 from data_engineering.storage.objects import Storage
 from data_engineering.trips import repeats
 from data_engineering.trips.features import features, quarantine
@@ -109,29 +110,27 @@ class _Pass:
 
     def _read(self, taken: ParquetSink, aside: ParquetSink) -> None:
         copies = repeats.Copies(self._repeated)
-        prints: list[repeats.Prints] = [_NONE]
-        waiting: list[tuple[pl.DataFrame, repeats.Prints]] = []
-        for batch in self._source.batches():
-            judged = judge(with_minutes(batch), self._month)
-            printed = repeats.fingerprints(batch)
-            refund = batch.select(repeats.is_refund()).to_series()
-            if refund.any():
-                chosen = refund.to_numpy()
-                waiting.append((judged.filter(refund), printed[chosen]))
-                judged, printed = judged.filter(~refund), printed[~chosen]
-            prints.append(printed)
-            self._take(_mark(judged, "duplicate", copies.later(printed)), taken, aside)
-        known = np.concatenate(prints)
-        prints.clear()
-        known = pl.Series(known).sort().to_numpy()
-        if not len(self._repeated) and len(found := repeats.twice(known)):
-            raise _HasCopiesError(found)
-        if not waiting:
+        refunds: list[tuple[pl.DataFrame, repeats.Prints]] = []
+        with Seen() as seen:
+            for batch in self._source.batches():
+                judged = judge(with_minutes(batch), self._month)
+                printed = repeats.fingerprints(batch)
+                refund = batch.select(repeats.is_refund()).to_series()
+                if refund.any():
+                    chosen = refund.to_numpy()
+                    refunds.append((judged.filter(refund), printed[chosen]))
+                    judged, printed = judged.filter(~refund), printed[~chosen]
+                seen.add(printed)
+                self._take(_mark(judged, "duplicate", copies.later(printed)), taken, aside)
+            printed = np.concatenate([_NONE, *(each for _, each in refunds)])
+            repeated, taken_back = seen.look(printed)
+        if len(repeated) and not len(self._repeated):
+            raise _HasCopiesError(repeated)
+        if not refunds:
             return
-        frame = pl.concat([each for each, _ in waiting])
-        printed = np.concatenate([each for _, each in waiting])
-        waiting.clear()
-        marked = _mark(frame, "refund", repeats.among(printed, known))
+        frame = pl.concat([each for each, _ in refunds])
+        refunds.clear()
+        marked = _mark(frame, "refund", taken_back)
         copies = repeats.Copies(repeats.twice(np.sort(printed)))
         marked = _mark(marked, "duplicate", copies.later(printed))
         for part in marked.iter_slices(BATCH):

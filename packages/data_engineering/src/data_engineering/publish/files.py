@@ -19,6 +19,8 @@ from data_engineering.storage.objects import Storage
 _ROW_GROUP = 150_000
 # Times differ from row to row: a dictionary of them is slower and larger.
 _NO_DICTIONARY = {"pickup_at": "DELTA_BINARY_PACKED", "source_row": "DELTA_BINARY_PACKED"}
+# What readers may filter by; statistics of the others cost time and tell nothing.
+_SEARCHED = ("pickup_at", "zone_pair", "pickup_zone", "dropoff_zone")
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class ParquetSink:
                 compression="zstd",
                 use_dictionary=[name for name in frame.columns if name not in _NO_DICTIONARY]
                 + ["reasons.list.element"],
+                write_statistics=[name for name in _SEARCHED if name in frame.columns],
                 column_encoding={n: e for n, e in _NO_DICTIONARY.items() if n in frame.columns},
                 # Readers shall see text where a dictionary of words was written.
                 store_schema=False,

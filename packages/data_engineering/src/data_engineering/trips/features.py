@@ -39,18 +39,12 @@ def features(trips: pl.DataFrame, history: PairHistory) -> pl.DataFrame:
         *(_row(pl.col(f"{end}_zone"), LAST_KNOWN_ZONE + 1).alias(f"_{end}") for end in _ENDS),
         _pair().alias("zone_pair"),
     )  # fmt: skip
-    day, zones = pl.col("_day"), _zones()
-    years = placed.select(_look(_calendar(), "year", day).unique()).to_series().drop_nulls()
+    years = placed.select(_look(_calendar(), "year", "_day").unique()).to_series().drop_nulls()
     made = placed.with_columns(
         (pl.col("minute_of_day") // 60).cast(pl.Int8).alias("hour"),
-        *(_look(_calendar(), name, day) for name in ("weekday", "day_of_month", "month_of_year")),
-        _look(_holidays(tuple(years.sort())), "holiday", day),
-        *(
-            _look(zones, name, pl.col(f"_{end}")).alias(alias.format(end))
-            for end in _ENDS
-            for name, alias in (("borough", "{}_borough"), ("airport", "airport_{}"))
-        ),
-        *history.of("zone_pair"),
+        *_of_day(tuple(years.sort())),
+        *_of_zones(),
+        *history.looked_up,
     ).with_columns(_rush_hour())
     return made.select(list(FEATURES))
 
@@ -79,7 +73,6 @@ def _calendar() -> pl.DataFrame:
     )
 
 
-@lru_cache(maxsize=16)
 def _holidays(years: tuple[int, ...]) -> pl.DataFrame:
     """Tell for each day of the calendar whether it is a holiday, if its year is one of these."""
     free = list(UnitedStates(years=years)) if years else []  # type: ignore[no-untyped-call]
@@ -109,9 +102,28 @@ def _row(place: pl.Expr, rows: int) -> pl.Expr:
     return pl.when(place.is_between(0, rows - 1)).then(place).cast(pl.UInt32)
 
 
-def _look(table: pl.DataFrame, column: str, place: pl.Expr) -> pl.Expr:
+@lru_cache(maxsize=16)
+def _of_day(years: tuple[int, ...]) -> list[pl.Expr]:
+    """Return what a row's day says, with the holidays of these years."""
+    names = ("weekday", "day_of_month", "month_of_year")
+    return [
+        *(_look(_calendar(), name, "_day") for name in names),
+        _look(_holidays(years), "holiday", "_day"),
+    ]
+
+
+@cache
+def _of_zones() -> list[pl.Expr]:
+    return [
+        _look(_zones(), name, f"_{end}").alias(alias.format(end))
+        for end in _ENDS
+        for name, alias in (("borough", "{}_borough"), ("airport", "airport_{}"))
+    ]
+
+
+def _look(table: pl.DataFrame, column: str, place: str) -> pl.Expr:
     """Return the column's values at these rows of the table, null where there is no row."""
-    return pl.lit(table[column]).gather(place).alias(column)
+    return pl.lit(table[column]).gather(pl.col(place)).alias(column)
 
 
 def _rush_hour() -> pl.Expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -35,20 +36,18 @@ _DRAWN = 20
 """A pair of so many trips lies half way between its own median and its boroughs'."""
 
 _ZONES = LAST_KNOWN_ZONE
-_BINS = 64
+_BINS = 32
 _SLOTS = _ZONES * _ZONES * _BINS
-_FINENESS = 6.3  # bins each time the distance doubles
-_COUNTED_AT_ONCE = 4_000_000
-_MINUTE_EDGES = np.linspace(0, 64, _BINS + 1)
-# A mile and more: an eighth finer each; 0.1 to about 100 miles.
-_MILE_EDGES = np.concatenate([[0.0], 0.1 * 2 ** (np.arange(_BINS) / _FINENESS)])
+_COUNTED_AT_ONCE = 2_000_000
+_MINUTES, _MILES = (1.0, 60.0), (0.1, 100.0)
 
 
 class PairCounts:
     """Counts a month's kept trips by pair and by coarse duration and distance.
 
-    Medians come from these counts, within a bin by straight line: a minute wide, or an eighth of
-    the distance. So a month of any size is held in the same 80 MB.
+    Medians come from these counts, within a bin by straight line; bins are an eighth (of the
+    duration) and a quarter (of the distance) wide. So a month of any size is held in the same
+    memory.
     """
 
     def __init__(self) -> None:
@@ -60,10 +59,11 @@ class PairCounts:
         slot = (kept["pickup_zone"].to_numpy().astype(np.int32) - 1) * _ZONES
         slot += kept["dropoff_zone"].to_numpy()
         slot = (slot - 1) * _BINS
-        minutes = kept["duration_minutes"].to_numpy().astype(np.int32)
-        miles = np.maximum(kept["trip_distance_miles"].to_numpy().astype(np.float32), 0.1)
-        scale = (np.log2(miles * 10) * _FINENESS).astype(np.int32) + 1
-        self._waiting.append((slot + minutes, slot + np.minimum(scale, _BINS - 1)))
+        minutes, miles = (
+            slot + _bins(kept[name].to_numpy(), ends)
+            for name, ends in (("duration_minutes", _MINUTES), ("trip_distance_miles", _MILES))
+        )
+        self._waiting.append((minutes, miles))
         if sum(len(each) for each, _ in self._waiting) >= _COUNTED_AT_ONCE:
             self._count()
 
@@ -89,14 +89,23 @@ class PairCounts:
             {
                 "zone_pair": (there // _ZONES + 1) * 1000 + there % _ZONES + 1,
                 "trips": trips[there],
-                "median_minutes": _medians(minutes[there], _MINUTE_EDGES),
-                "median_miles": _medians(miles[there], _MILE_EDGES),
+                "median_minutes": _medians(minutes[there], _MINUTES),
+                "median_miles": _medians(miles[there], _MILES),
             }
         ).cast(PAIRS)  # type: ignore[arg-type]
 
 
-def _medians(counts: NDArray[np.int64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def _bins(values: NDArray[np.float64], ends: tuple[float, float]) -> Slots:
+    """Return the bin of each value; bins grow with the value."""
+    low, high = ends
+    scale = np.log(np.maximum(values.astype(np.float32), low) / low)
+    scale *= _BINS / np.log(high / low)
+    return np.minimum(scale.astype(np.int32), _BINS - 1)
+
+
+def _medians(counts: NDArray[np.int64], ends: tuple[float, float]) -> NDArray[np.float64]:
     """Return the median of each row of counts in bins."""
+    edges = np.geomspace(*ends, _BINS + 1)
     upto = counts.cumsum(axis=1, dtype=np.int64)
     half = upto[:, -1:] / 2
     place = (upto < half).sum(axis=1)
@@ -157,10 +166,11 @@ class PairHistory:
             )
         )
 
-    def of(self, pair: str) -> list[pl.Expr]:
-        """Return pair_trips, pair_median_minutes and pair_median_miles by the column of pairs."""
+    @cached_property
+    def looked_up(self) -> list[pl.Expr]:
+        """What history says of the pair in the column zone_pair."""
         if self.table is None:
             return [pl.lit(None, dtype).alias(name) for name, dtype in _LOOKED_UP.items()]
-        there = pl.col(pair).is_between(0, self.table.height - 1)
-        place = pl.when(there).then(pl.col(pair)).cast(pl.UInt32)
+        pair = pl.col("zone_pair")
+        place = pl.when(pair.is_between(0, self.table.height - 1)).then(pair).cast(pl.UInt32)
         return [pl.lit(self.table[name]).gather(place).alias(name) for name in _LOOKED_UP]

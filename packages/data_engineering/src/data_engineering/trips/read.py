@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from data_engineering.errors import BadInputError, DataError
 from data_engineering.trips.columns import Columns, find_columns
 
-BATCH = 100_000
+BATCH = 120_000
 """Rows at a time."""
 
 _CSV_BLOCK = 16 << 20

@@ -1,8 +1,7 @@
 """Rows that stand for the same trip: copies of a row, and refunds, which take a row back.
 
-Rows are compared by a 64-bit fingerprint of all columns that are read, so that a whole file can be
-held in mind at 8 bytes a row. Two different trips of 12 million have the same fingerprint once in
-250,000 files.
+Rows are compared by a 64-bit fingerprint of all columns that are read. Two different trips of 12
+million have the same one once in 250,000 files.
 """
 
 from __future__ import annotations
