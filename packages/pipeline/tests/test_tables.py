@@ -8,8 +8,8 @@ from pipeline.tables import outcome_tables, status_table
 from rich.console import Console, RenderableType
 
 
-def rendered(table: RenderableType) -> list[str]:
-    console = Console(width=160)
+def rendered(table: RenderableType, width: int = 160) -> list[str]:
+    console = Console(width=width)
     with console.capture() as capture:
         console.print(table)
     return [" ".join(line.replace("│", " ").split()) for line in capture.get().splitlines()]
@@ -88,6 +88,24 @@ def test_made_up_trips_are_called_so(outcome: Outcome) -> None:
         dataset["source"] = "generator"
 
     assert "Features of made-up green trips" in rendered(outcome_tables(outcome))
+
+
+def test_24_months_fit_into_80_columns(outcome: Outcome) -> None:
+    months = [f"{year}-{month:02}" for year in (2023, 2024) for month in range(1, 13)]
+    first = {
+        **outcome.features[0], "set_aside": {"too_long": 3, "non_positive_duration": 4},
+        "rows_read": 3_123_456, "rows_kept": 2_987_654,
+    }  # fmt: skip
+    folder = "s3://trip-data/features/green"
+    outcome.features = [
+        {**first, "month": month, "uri": f"{folder}/{month}/version/features.parquet"}
+        for month in months
+    ]
+    lines = rendered(outcome_tables(outcome), width=80)
+
+    for month in months:
+        assert f"{month} path 3,123,456 2,987,654 4.3% non_positive_duration" in lines
+    assert folder in lines
 
 
 def test_the_tables_show_the_model_beside_the_baseline(outcome: Outcome) -> None:

@@ -14,8 +14,10 @@ Json = dict[str, Any]
 # In the order in which the data team's contract asks them.
 _REASONS = (
     "other_month", "non_positive_duration", "too_long", "zero_distance", "too_far",
-    "unknown_zone", "outside_range",
+    "unknown_zone", "outside_range", "refund", "duplicate",
 )  # fmt: skip
+# Months that are shown beside each other; more are shown below each other.
+_SIDE_BY_SIDE = 3
 _THEN = "reference_"
 # Figures of data drift, and what heads their columns.
 _DRIFT = {
@@ -56,7 +58,10 @@ def _table(title: str, *columns: str) -> Table:
 def _rows(datasets: list[Json]) -> Table:
     cab = datasets[0]["cab"]
     made_up = "made-up " if all(d["source"] == "generator" for d in datasets) else ""
-    table = _table(f"Features of {made_up}{cab} trips", "rows", *(d["month"] for d in datasets))
+    title = f"Features of {made_up}{cab} trips"
+    if len(datasets) > _SIDE_BY_SIDE:
+        return _months(title, datasets)
+    table = _table(title, "rows", *(d["month"] for d in datasets))
 
     def line(name: str, values: list[Any]) -> None:
         table.add_row(name, *(f"{v:,}" if isinstance(v, int) else str(v) for v in values))
@@ -69,6 +74,20 @@ def _rows(datasets: list[Json]) -> Table:
     for note in _names(datasets, "noted"):
         line(f"noted: {note}", [d["noted"].get(note, 0) for d in datasets])
     return _signed(table, *(d["uri"] for d in datasets))
+
+
+def _months(title: str, datasets: list[Json]) -> Table:
+    """Return a line a month: many months do not fit beside each other."""
+    table = _table(title, "month", "source", "read", "kept", "set aside", "mostly")
+    for each in datasets:
+        aside = each["set_aside"]
+        table.add_row(
+            each["month"], each["source"], f"{each['rows_read']:,}", f"{each['rows_kept']:,}",
+            f"{1 - each['rows_kept'] / each['rows_read']:.1%}",
+            max(aside, key=aside.__getitem__, default=""),
+        )  # fmt: skip
+    # .../<month>/<version>/features.parquet
+    return _signed(table, *dict.fromkeys(each["uri"].rsplit("/", 3)[0] for each in datasets))
 
 
 def _names(datasets: list[Json], key: str, first: Sequence[str] = ()) -> list[str]:
