@@ -181,7 +181,7 @@ def test_the_report_names_runs_drift_and_cards_that_can_be_viewed(world: World) 
         report["train"]["rmse"], rel=1e-3
     )
     for flow, part, charts in (
-        ("train_trip_duration", "train", 6),
+        ("train_trip_duration", "train", 7),
         ("predict_trip_duration", "predict", 9),
     ):
         target = world.site.directory / f"{part}.html"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -141,3 +142,19 @@ def test_a_config_is_its_defaults_but_for_what_is_given() -> None:
 def test_a_config_with_a_mistake_is_refused_by_name(given: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=f"Config promotion: .*{said}"):
         settings.checked(given, RULES, "promotion")
+
+
+def _fitted(rmse: float) -> SimpleNamespace:
+    return SimpleNamespace(fitted=SimpleNamespace(rmse=rmse))
+
+
+def test_of_the_candidates_the_best_is_taken_and_a_failed_one_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    best = _fitted(5.2)
+    failure = "Traceback (most recent call last):\n  File x\nValueError: max_features is 5.0\n"
+    assert search.best([_fitted(5.4), best], [None, None, failure]) is best
+    said = capsys.readouterr().out
+    assert said == "a candidate failed and is left out: ValueError: max_features is 5.0\n"
+    with pytest.raises(InputError, match=r"No candidate .* ValueError: max_features is 5\.0"):
+        search.best([], [failure])

@@ -57,7 +57,8 @@ def best(tried: Sequence[Any], failures: Sequence[Any]) -> Any:
     Raises:
         InputError: none was fitted.
     """
-    failed = [each for each in failures if each is not None]
+    # What @catch keeps reads as a whole traceback; its last line says what was wrong.
+    failed = [str(each).strip().splitlines()[-1] for each in failures if each is not None]
     for each in failed:
         print(f"a candidate failed and is left out: {each}")
     if not tried:
