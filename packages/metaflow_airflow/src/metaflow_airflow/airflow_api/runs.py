@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
@@ -51,7 +51,7 @@ def status_of(state: str) -> str:
 
 def new_dag_run_id() -> str:
     """A run id of Airflow's manual form that no other trigger can have chosen."""
-    return f"manual__{datetime.now(UTC).isoformat()}_{secrets.token_hex(4)}"
+    return f"manual__{datetime.now(timezone.utc).isoformat()}_{secrets.token_hex(4)}"
 
 
 def start_run(client: AirflowClient, dag_id: str, conf: Mapping[str, Any]) -> FlowRun:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from metaflow_airflow.airflow_api.client import AirflowClient
+from metaflow_airflow.compat.python import parse_time
 
 _SECONDS = 30  # the DAG processor takes a file that is asked for at its next turn
 
@@ -36,4 +37,4 @@ def unpause(client: AirflowClient, dag_id: str, *, within: float = _SECONDS) -> 
 
 def _is_overdue(dag: dict[str, Any]) -> bool:
     noted = dag["next_dagrun_run_after"]
-    return noted is not None and datetime.fromisoformat(noted) <= datetime.now(UTC)
+    return noted is not None and parse_time(noted) <= datetime.now(timezone.utc)

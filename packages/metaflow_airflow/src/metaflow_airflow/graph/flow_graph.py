@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum
 from typing import Any
 
 
-class Kind(StrEnum):
+class Kind(str, Enum):
     """What follows a step."""
 
     LINEAR = "linear"

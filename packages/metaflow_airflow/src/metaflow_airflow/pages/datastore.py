@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from metaflow_airflow.compat.python import timeout
 from metaflow_airflow.pages.page_error import PageError
 
 if TYPE_CHECKING:
@@ -108,9 +109,9 @@ class Datastore:
         from obstore.exceptions import BaseError
 
         try:
-            async with asyncio.timeout(SECONDS):
+            async with timeout(SECONDS):
                 return await asked
-        except TimeoutError as error:
+        except asyncio.TimeoutError as error:
             raise PageError(
                 f"The datastore {self.root} did not answer within {SECONDS:g} s."
             ) from error

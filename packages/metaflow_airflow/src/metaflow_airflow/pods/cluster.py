@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import json
 import time
@@ -176,7 +177,7 @@ class Cluster:
                 yield response
             finally:
                 response.close()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
             raise UnreachableError(f"{self.url}: {str(error) or type(error).__name__}") from error
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timezone
+
+from metaflow_airflow.compat.python import parse_time
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 _BACK = 30  # seconds that a node's clock may step back while nothing is read
@@ -39,7 +41,9 @@ class LogLines:
         """Where the next reading starts; None for the beginning."""
         if self._second is None:
             return None
-        return datetime.fromtimestamp(self._second - _BACK, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return datetime.fromtimestamp(self._second - _BACK, timezone.utc).strftime(
+            "%Y-%m-%dT%H:%M:%SZ"
+        )
 
     def restart(self) -> None:
         """Another reading begins."""
@@ -98,7 +102,7 @@ class LogLines:
 
     def _seconds(self, text: str) -> int:
         if text != self._parsed[0]:
-            self._parsed = (text, int(datetime.fromisoformat(text).timestamp()))
+            self._parsed = (text, int(parse_time(text).timestamp()))
         return self._parsed[1]
 
 

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from metaflow_airflow.compat.python import postpone, timeout
 from metaflow_airflow.pods.cluster import Cluster
 from metaflow_airflow.pods.cluster_errors import ClusterError, UnreachableError
 from metaflow_airflow.pods.log_lines import LogLines, Pieces
@@ -75,11 +76,11 @@ class LogFollower:
         """
         why = f"nothing came for {within:.0f} s"
         try:
-            async with asyncio.timeout(within) as limit:
+            async with timeout(within) as limit:
                 loop = asyncio.get_running_loop()
 
                 def heard() -> None:
-                    limit.reschedule(loop.time() + within)
+                    postpone(limit, loop.time() + within)
 
                 while True:
                     try:
@@ -91,7 +92,7 @@ class LogFollower:
                         if not error.busy:
                             break
                     await asyncio.sleep(_PAUSE)
-        except TimeoutError:
+        except asyncio.TimeoutError:
             pass
         self._say(
             f"The end of the step's log could not be read from the cluster ({why}). "

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 
+from metaflow_airflow.compat.python import timeout
 from metaflow_airflow.pods.cluster_errors import UnreachableError
 
 _PAUSE = 10.0  # seconds after which one that did not help may be tried again
@@ -59,7 +60,7 @@ class SignIn:
     async def _renew(self) -> None:
         self._failure = ""
         try:
-            async with asyncio.timeout(_WITHIN):
+            async with timeout(_WITHIN):
                 await self._get_token()
             log.info("Signed in to the cluster again")
         except Exception as error:  # noqa: BLE001 - each way to sign in has its own

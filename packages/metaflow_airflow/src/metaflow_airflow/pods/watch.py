@@ -35,7 +35,7 @@ class Subscription:
         """Wait for news, or until `within` seconds have passed."""
         try:
             await asyncio.wait_for(self._news.wait(), within)
-        except TimeoutError:
+        except asyncio.TimeoutError:
             return
         self._news.clear()
 
@@ -85,7 +85,7 @@ class PodWatch:
         """Wait until all pods are known, for `within` seconds."""
         try:
             await asyncio.wait_for(self._ready.wait(), within)
-        except TimeoutError:
+        except asyncio.TimeoutError:
             return False
         return True
 

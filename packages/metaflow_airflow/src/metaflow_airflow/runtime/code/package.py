@@ -144,8 +144,11 @@ def _check_hash(task: StepTask, archive: Path) -> None:
     """Compare with the deployment's hash; Metaflow names a package by the SHA-1 of its bytes."""
     if len(task.code_sha) != 40:
         return
+    digest = hashlib.sha1(usedforsecurity=False)
     with archive.open("rb") as stream:
-        found = hashlib.file_digest(stream, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest()
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    found = digest.hexdigest()
     if found != task.code_sha:
         raise LaunchError(
             f"The code package {task.code_url} has the hash {found}, not {task.code_sha} as "

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import codecs
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -66,7 +66,7 @@ class LogFile:
 
     def _decorated(self, text: str) -> str:
         # A clock that is set back must not reorder lines.
-        self._last = max(self._last, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f"))
+        self._last = max(self._last, datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f"))
         head = f"[MFLOG|0|{self._last}Z|{_SOURCE}|"
         pieces = text.split("\n")
         ended = pieces[-1] == ""
