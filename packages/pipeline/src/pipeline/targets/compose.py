@@ -16,9 +16,9 @@ from embedded.environment import REGION, base_environment, metaflow_user
 from embedded.errors import StackError
 
 from pipeline import s3
-from pipeline.export import export_all
 from pipeline.targets import bundle
 from pipeline.targets.base import Target
+from pipeline.targets.export import export_all
 
 _WAIT = 600
 _FLOWS, _DATA = "s3://dags/flows", "s3://dags/data_engineering"

@@ -11,8 +11,8 @@ from embedded.stack import Stack
 from embedded.start import FLOWS_ENV
 from embedded.state import State
 
-from pipeline.export import EXPORT_SECONDS, Export
 from pipeline.targets.base import Report, Target
+from pipeline.targets.export import EXPORT_SECONDS, Export
 
 
 class EmbeddedTarget(Target):

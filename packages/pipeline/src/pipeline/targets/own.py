@@ -15,8 +15,8 @@ from embedded.state import State
 from metaflow_airflow.airflow_api.client import AirflowClient
 
 from pipeline import s3
-from pipeline.export import export_all
 from pipeline.targets.base import Report, Target
+from pipeline.targets.export import export_all
 
 _URL, _USERNAME, _PASSWORD = (
     f"METAFLOW_AIRFLOW_REST_API_{name}" for name in ("URL", "USERNAME", "PASSWORD")
