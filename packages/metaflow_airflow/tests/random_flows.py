@@ -6,23 +6,21 @@ runs agree in their artifacts only when every task got the same inputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-Choose = Callable[[int, int], int]
-"""An integer between two, both included: of a random number generator, or Hypothesis."""
+from .random_features import IMPORTS, LEFT, SEE, Choose, Features
 
 _HEAD = """
 import zlib
 
 from metaflow import FlowSpec, current, step
-
+{imports}
 
 class {name}(FlowSpec):
     differing = {differing}
-
+{parameters}
     def see(self, *values):
-        self.seen = (current.step_name, self.index, self.input, self.foreach_stack())
+{see}        self.seen = (current.step_name, self.index, self.input, self.foreach_stack())
         self.came = values
         self.value = zlib.crc32(repr((self.seen, values)).encode())
 """
@@ -47,7 +45,8 @@ class RandomFlow:
 
     Args:
         depths: how many foreaches are open around each step. edges: step -> steps after it.
-        tasks: how many tasks a run has at most.
+        tasks: how many tasks a run has at most. arguments: what a run is given.
+        options: what stands on the command line before the verb.
     """
 
     name: str
@@ -55,16 +54,28 @@ class RandomFlow:
     depths: dict[str, int] = field(default_factory=dict)
     edges: dict[str, list[str]] = field(default_factory=dict)
     tasks: int = 0
+    arguments: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
 
 
-def random_flow(name: str, choose: Choose, *, most_steps: int = 12) -> RandomFlow:
-    """Make up a flow of about so many steps."""
-    return _Writer(name, choose, most_steps).flow
+def random_flow(
+    name: str, choose: Choose, *, most_steps: int = 12, featured: bool = False
+) -> RandomFlow:
+    """Make up a flow of about so many steps.
+
+    Args:
+        choose: an integer between two, both included: of a random number generator, or Hypothesis.
+        featured: whether it has decorators and parameters too, and a step that may go wrong.
+    """
+    return _Writer(name, choose, most_steps, Features(choose) if featured else None).flow
 
 
 class _Writer:
-    def __init__(self, name: str, choose: Choose, most_steps: int) -> None:
+    def __init__(
+        self, name: str, choose: Choose, most_steps: int, features: Features | None
+    ) -> None:
         self.flow = RandomFlow(name)
+        self._features = features
         self._choose = choose
         self._left = most_steps
         self._count = 0
@@ -74,8 +85,13 @@ class _Writer:
         self._write("end", 0, 1, _STEP, [])
         entry = self._sequence("end", 0, 1, 0)
         self._write("start", 0, 1, _STEP, [entry], f"self.{entry}")
+        head = {"imports": "", "parameters": "", "see": ""}
+        if features:
+            self._differing += [*LEFT, "caught"]
+            self.flow.arguments, self.flow.options = features.arguments, features.options
+            head = {"imports": IMPORTS, "parameters": features.parameters, "see": SEE}
         self.flow.source = (
-            _HEAD.format(name=name, differing=self._differing)
+            _HEAD.format(name=name, differing=self._differing, **head)
             + "".join(reversed(self._steps))
             + _TAIL.format(name=name)
         )
@@ -121,7 +137,10 @@ class _Writer:
         # A variable of its own: Metaflow reads an outer item from what the name holds now.
         items = f"items_{name}"
         self._differing.append(items)
-        code = f"{_STEP}        self.{items} = [f'{name}-{{i}}' for i in range({size})]\n"
+        values = f"[f'{name}-{{i}}' for i in range({size})]"
+        if self._features:
+            values = self._features.iterable(name, size)
+        code = f"{_STEP}        self.{items} = {values}\n"
         return self._write(name, depth, tasks, code, [body], f"self.{body}, foreach='{items}'")
 
     def _switch(self, after: str, depth: int, tasks: int, level: int) -> str:
@@ -150,7 +169,12 @@ class _Writer:
         signature: str = "self",
     ) -> str:
         following = f"        self.next({arguments})\n" if after else ""
-        self._steps.append(f"\n    @step\n    def {name}({signature}):\n{code}{following}")
+        decorators = trouble = ""
+        if self._features:
+            splits = "foreach=" in arguments or "condition=" in arguments
+            decorators, trouble = self._features.dress(splits=splits)
+        lines = f"{code}{trouble}{following}"
+        self._steps.append(f"\n{decorators}    @step\n    def {name}({signature}):\n{lines}")
         self.flow.depths[name] = depth
         self.flow.edges[name] = after
         self.flow.tasks += tasks

@@ -22,7 +22,10 @@ DEPLOYMENT = Deployment(
 
 @st.composite
 def flows(draw):
-    return random_flow("Random", lambda least, most: draw(st.integers(least, most)))
+    def choose(least, most):
+        return draw(st.integers(least, most))
+
+    return random_flow("Random", choose, featured=draw(st.booleans()))
 
 
 @pytest.fixture(scope="module")

@@ -93,12 +93,17 @@ class Bridge:
         self, dag_id: str, run_id: str, *, expect: str = "success", within: float = 300
     ) -> str:
         """Wait for the end of a run; Metaflow's run id."""
+        state = self.end(dag_id, run_id, within=within)
+        assert state == expect, f"{dag_id} {run_id}: {state}\n{self._story(dag_id, run_id)}"
+        return ids.run_id(dag_id, run_id)
+
+    def end(self, dag_id: str, run_id: str, *, within: float = 300) -> str:
+        """Wait for the end of a run; success or failed."""
         deadline = time.monotonic() + within
         while (state := self.client.state(dag_id, run_id)) not in ("success", "failed"):
             assert time.monotonic() < deadline, f"{dag_id}: {self.states(dag_id, run_id)}"
             time.sleep(0.5)
-        assert state == expect, f"{dag_id} {run_id}: {state}\n{self._story(dag_id, run_id)}"
-        return ids.run_id(dag_id, run_id)
+        return state
 
     def _story(self, dag_id: str, run_id: str) -> str:
         """State of each task instance, and of the failed ones the end of their logs."""
