@@ -17,6 +17,7 @@ from metaflow_airflow.export import s3_place as s3
 from metaflow_airflow.export.check_configs import check_configs
 from metaflow_airflow.export.check_hooks import check_hooks
 from metaflow_airflow.export.code_package import CodePackage, make_package, script_path
+from metaflow_airflow.export.installed_package import version_tags
 from metaflow_airflow.export.places import DagFile, Place, place_of
 from metaflow_airflow.export.read_parameters import read_parameters
 from metaflow_airflow.graph.read_graph import read_graph
@@ -201,7 +202,7 @@ class Export:
             datastore_root=self.obj.flow_datastore.datastore_root,
             options=read_flow.read_options(self.obj),
             decorators=decorators,
-            tags=self.tags,
+            tags=tuple(dict.fromkeys((*self.tags, *version_tags(script_path())))),
             namespace=self.namespace,
             owner=get_username() or "",
             environment=read_flow.read_settings(),
