@@ -31,10 +31,9 @@ class Twice:
         self.bridge = bridge
         self.dag_id = f"Random{kind.title()}{number}"
         choose = random.Random(int(number)).randint  # noqa: S311
-        made = random_flow(self.dag_id, choose, most_steps=8, featured=bool(kind))
-        self.flow = made
+        self.flow = random_flow(self.dag_id, choose, most_steps=8, featured=bool(kind))
         self.path = folder / f"{self.dag_id}.py"
-        self.path.write_text(made.source)
+        self.path.write_text(self.flow.source)
 
     def run(self):
         """How the two ended: locally and on Airflow."""
@@ -72,9 +71,10 @@ class Twice:
 @pytest.fixture(scope="module")
 def runs(bridge, random_flow, tmp_path_factory):
     folder = tmp_path_factory.mktemp("random")
-    with ThreadPoolExecutor(3) as pool:
-        twice = {seed: Twice(bridge, random_flow, folder, seed) for seed in SEEDS}
-        yield {seed: pool.submit(flow.run) for seed, flow in twice.items()}
+    pool = ThreadPoolExecutor(3)
+    twice = {seed: Twice(bridge, random_flow, folder, seed) for seed in SEEDS}
+    yield {seed: pool.submit(flow.run) for seed, flow in twice.items()}
+    pool.shutdown(cancel_futures=True)  # after Ctrl-C those that have not begun do not
 
 
 @pytest.mark.parametrize("seed", SEEDS)
