@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-pytest_plugins = ["s3_server", *(["embedded.testing"] if find_spec("embedded") else [])]
+pytest_plugins = ["s3_server", "browser", *(["embedded.testing"] if find_spec("embedded") else [])]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -106,9 +106,13 @@ class PredictTripDurationFlow(FlowSpec):
     @step
     def predict(self) -> None:
         """Write the predictions as a new version; readers see it once it is complete."""
+        from metaflow_airflow import lineage
+
         from ml_flows import intervals, publish, registry
         from ml_flows.errors import no_retry_on_input_error
 
+        lineage.read(self.features["uri"])
+        lineage.read(f"metaflow://{self.training}")
         with no_retry_on_input_error():
             model = registry.artifact(self.training, "model")
             within = registry.artifact(self.training, "intervals")
@@ -125,6 +129,7 @@ class PredictTripDurationFlow(FlowSpec):
                     "code_version": publish.code_version(),
                 },
             )
+        lineage.wrote(self.predictions["uri"])
         print(f"{self.predictions['rows']} predictions: {self.predictions['uri']}")
         self.next(self.compare)
 

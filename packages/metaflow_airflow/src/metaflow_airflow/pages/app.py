@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from metaflow_airflow.pages import PREFIX, views
+from metaflow_airflow.pages import PREFIX, figures, overviews, views
 from metaflow_airflow.pages.page_error import PageError
 
 # Ours loads nothing but what we serve; the card stands in a frame of its own.
@@ -40,8 +40,8 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters["seconds"] = views.seconds
-_templates.filters["bytes"] = views.size
+_templates.filters["seconds"] = figures.seconds
+_templates.filters["bytes"] = figures.size
 
 MapIndex = Annotated[str, Query()]
 
@@ -118,15 +118,19 @@ async def card(
 
 
 @app.get("/run", dependencies=[_sees_runs, _sees_tasks])
-async def run(request: Request, session: SessionDep, dag_id: str, run_id: str) -> HTMLResponse:
-    """The tab of a DAG run: parameters, tags, all tasks with their cards."""
-    return _page(request, "run.html", **await views.run_page(session, dag_id, run_id))
+async def run(
+    request: Request, session: SessionDep, dag_id: str, run_id: str, columns: str = ""
+) -> HTMLResponse:
+    """The tab of a DAG run: parameters, tags, all tasks with their cards, what led where."""
+    return _page(request, "run.html", **await overviews.run_page(session, dag_id, run_id, columns))
 
 
 @app.get("/dag", dependencies=[_sees_runs, _sees_code])
-async def dag(request: Request, session: SessionDep, dag_id: str) -> HTMLResponse:
-    """The tab of a DAG: its deployment, its newest runs."""
-    return _page(request, "dag.html", **await views.dag_page(session, dag_id))
+async def dag(
+    request: Request, session: SessionDep, dag_id: str, metrics: str = ""
+) -> HTMLResponse:
+    """The tab of a DAG: its deployment, its newest runs beside each other."""
+    return _page(request, "dag.html", **await overviews.dag_page(session, dag_id, metrics))
 
 
 def _page(request: Request, template: str, status: int = 200, **seen: Any) -> HTMLResponse:

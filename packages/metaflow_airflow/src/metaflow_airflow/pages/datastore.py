@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,7 +33,7 @@ class Found:
 
 
 class Datastore:
-    """The objects below a root such as s3://bucket/metaflow.
+    """The objects below a root such as s3://bucket/metaflow, for one page: all of its time counts.
 
     Args:
         root: a URL, or an absolute path. environ: credentials and endpoint, as AWS clients take
@@ -45,6 +46,7 @@ class Datastore:
     def __init__(self, root: str, environ: Mapping[str, str] = os.environ) -> None:
         self.root = root
         self._store = _open(root, environ)
+        self._until = time.monotonic() + SECONDS
 
     async def read(self, path: str, most: int = MOST_BYTES) -> bytes | None:
         """An object's content; None when there is none.
@@ -109,7 +111,7 @@ class Datastore:
         from obstore.exceptions import BaseError
 
         try:
-            async with timeout(SECONDS):
+            async with timeout(max(0.0, self._until - time.monotonic())):
                 return await asked
         except asyncio.TimeoutError as error:
             raise PageError(

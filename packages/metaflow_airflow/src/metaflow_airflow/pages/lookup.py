@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow.models.connection import Connection
 from airflow.models.dagcode import DagCode
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
@@ -16,6 +17,7 @@ from sqlalchemy import select
 
 from metaflow_airflow.airflow_api.deployments import read_record
 from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference
+from metaflow_airflow.compat.airflow import AirflowNotFoundException
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.pages.page_error import PageError
 from metaflow_airflow.wire import ids
@@ -116,7 +118,49 @@ def runs_of(session: Session, dag_id: str, most: int) -> Sequence[DagRun]:
     return session.scalars(asked.order_by(DagRun.run_after.desc()).limit(most)).all()
 
 
-def roots_of(record: Record, environ: Mapping[str, str] = os.environ) -> tuple[str, str]:
+def deployed_at(session: Session, dag_id: str) -> datetime | None:
+    """When Airflow took the DAG's newest code."""
+    return session.scalar(
+        select(DagCode.last_updated)
+        .where(DagCode.dag_id == dag_id)
+        .order_by(DagCode.last_updated.desc())
+        .limit(1)
+    )
+
+
+def metaflow_ui(pathspec: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The page of a run or a task in Metaflow's own UI; None where METAFLOW_UI_URL is not set."""
+    root = environ.get("METAFLOW_UI_URL")
+    return f"{root.rstrip('/')}/{pathspec}" if root and pathspec else None
+
+
+def environment_of(record: Record) -> dict[str, str]:
+    """The variables for reading the datastore: of the flow's connection, or the server's.
+
+    Raises:
+        PageError: Airflow has no such connection.
+    """
+    conn_id = record.deployment.connection
+    if not conn_id:
+        return dict(os.environ)
+    try:
+        found = Connection.get_connection_from_secrets(conn_id)
+    except AirflowNotFoundException as error:
+        raise PageError(f"The flow reads its datastore by connection {conn_id}: {error}") from error
+    if not found.login or not found.password:
+        return dict(os.environ)  # a role, which this server has its own way to take
+    extra = found.extra_dejson
+    own = {
+        "AWS_ACCESS_KEY_ID": found.login,
+        "AWS_SECRET_ACCESS_KEY": found.password,
+        "AWS_SESSION_TOKEN": extra.get("aws_session_token") or "",
+        "AWS_REGION": extra.get("region_name"),
+        "METAFLOW_S3_ENDPOINT_URL": extra.get("endpoint_url"),
+    }
+    return {**os.environ, **{name: value for name, value in own.items() if value is not None}}
+
+
+def roots_of(record: Record, environ: Mapping[str, str]) -> tuple[str, str]:
     """Where the flow's artifacts and its cards are."""
     root = record.deployment.datastore_root
     names = {"s3": "METAFLOW_CARD_S3ROOT", "gs": "METAFLOW_CARD_GSROOT",
@@ -151,7 +195,9 @@ def _instance(
         label=_label(found),
         began=found.start_date,
         seconds=found.duration,
-        pathspec=reference.pathspec if reference else _pathspec(record, run_id, found),
+        pathspec=f"{record.flow}/{reference.pathspec}"
+        if reference
+        else _pathspec(record, run_id, found),
     )
 
 

@@ -8,6 +8,7 @@ from metaflow.decorators import StepDecorator
 from metaflow.exception import MetaflowException
 from metaflow.metadata_provider import MetaDatum
 from metaflow.unbounded_foreach import UnboundedForeachInput
+from metaflow_airflow import lineage
 
 _METADATA = {
     "airflow-dag-id": "METAFLOW_AIRFLOW_DAG_ID",
@@ -38,6 +39,7 @@ class AirflowInternalDecorator(StepDecorator):
         inputs: Any,
     ) -> None:
         """Register the task instance; set what @environment asks for and the DAG file left out."""
+        self._task_datastore = task_datastore
         metadata.register_metadata(
             run_id,
             step_name,
@@ -69,6 +71,10 @@ class AirflowInternalDecorator(StepDecorator):
         max_user_code_retries: int,
     ) -> None:
         """Refuse a foreach over what has no order that each task's process knows, or no end."""
+        datasets = lineage.said()
+        if any(datasets.values()):
+            # No artifact: later steps would inherit it, joins would have to merge it.
+            self._task_datastore.save_metadata({lineage.DATASETS: datasets})
         node = graph[step_name]
         items = getattr(flow, node.foreach_param) if node.type == "foreach" else None
         if isinstance(items, Set) and not isinstance(items, KeysView):

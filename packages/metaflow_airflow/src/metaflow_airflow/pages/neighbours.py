@@ -1,0 +1,107 @@
+"""What stands before and after: the tasks around a task, the runs around a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow.models.asset import AssetEvent
+from airflow.models.dagbag import DBDagBag
+from sqlalchemy import select
+
+from metaflow_airflow.pages.lookup import Instance, instances_of
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy.orm import Session
+
+    from metaflow_airflow.plan.record import Record
+
+_dags = DBDagBag(load_op_links=False)
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A step beside a task's.
+
+    Args:
+        items: how many task instances it has. map_index: of the one that belongs to the task's
+            own item, -1 for a step without items, None where all of them do.
+    """
+
+    step: str
+    items: int
+    map_index: int | None
+
+
+@dataclass(frozen=True)
+class HandedOn:
+    """An asset that one run published and that started another.
+
+    Args:
+        uri: the asset's. dag_id, run_id: the other run; None where nobody did, or nobody waited.
+    """
+
+    uri: str
+    dag_id: str | None
+    run_id: str | None
+
+
+def tasks_around(
+    session: Session, record: Record, run: DagRun, instance: Instance
+) -> tuple[list[Neighbour], list[Neighbour]]:
+    """The steps before and after a task."""
+    dag = _dags.get_dag_for_run(run, session)
+    if dag is None or not dag.has_task(instance.task_id):
+        return [], []
+    around = []
+    for attribute in ("upstream_task_ids", "downstream_task_ids"):
+        steps: list[str] = []
+        waiting = [instance.task_id]
+        while waiting:
+            for name in sorted(getattr(dag.get_task(waiting.pop()), attribute)):
+                # Between a nested foreach and its body stands a task that is no step.
+                (steps if name in record.steps else waiting).append(name)
+        around.append([_neighbour(session, record, run, instance, name) for name in steps])
+    return around[0], around[1]
+
+
+def causes(session: Session, run: DagRun) -> list[HandedOn]:
+    """What the run was started by: assets, and the runs that published them."""
+    return [
+        HandedOn(event.uri, event.source_dag_id, event.source_run_id)
+        for event in _known(run.consumed_asset_events)
+    ]
+
+
+def effects(session: Session, run: DagRun) -> list[HandedOn]:
+    """What the run published, and the runs that this started."""
+    published = session.scalars(
+        select(AssetEvent).where(
+            AssetEvent.source_dag_id == run.dag_id, AssetEvent.source_run_id == run.run_id
+        )
+    )
+    found: list[HandedOn] = []
+    for event in _known(published):
+        started = [HandedOn(event.uri, each.dag_id, each.run_id) for each in event.created_dagruns]
+        found += started or [HandedOn(event.uri, None, None)]
+    return found
+
+
+def _known(events: Iterable[AssetEvent]) -> list[AssetEvent]:
+    """Those whose asset still exists, the oldest first."""
+    return sorted((e for e in events if e.asset is not None), key=lambda event: event.timestamp)
+
+
+def _neighbour(
+    session: Session, record: Record, run: DagRun, instance: Instance, step: str
+) -> Neighbour:
+    found = instances_of(session, record, run.run_id, step)
+    indexes = {each.map_index: each.label for each in found}
+    if len(found) == 1:
+        return Neighbour(step, 1, found[0].map_index)
+    # In the body of one foreach, tasks of the same item have the same index and label.
+    own = instance.map_index
+    same = own >= 0 and indexes.get(own) == instance.label
+    return Neighbour(step, len(found), own if same else None)
