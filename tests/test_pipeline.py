@@ -84,30 +84,6 @@ def test_it_says_what_to_open_next(stack, pipeline):
     assert pages == ["metaflow-run", "metaflow-task"] * 2
 
 
-def test_clicks_alone_lead_from_the_dag_to_the_card_and_to_the_lineage(pipeline, page):
-    tab = page.frame_locator("iframe[src*='/metaflow/']")
-
-    def to_newest_run(dag_id):
-        page.goto("/dags")
-        page.get_by_role("link", name=dag_id, exact=True).click()
-        page.get_by_role("link", name="Metaflow").click()
-        tab.get_by_role("region", name="Newest runs").get_by_role("link").first.click()
-        page.wait_for_url("**/plugin/metaflow-run")
-
-    to_newest_run("trip_duration.prod.TrainTripDurationFlow")
-    tab.get_by_role("link", name="evaluate").click()
-    page.wait_for_url("**/tasks/evaluate/plugin/metaflow-task")
-    card = tab.frame_locator("iframe.card")
-    card.get_by_text("RMSE").first.wait_for()
-
-    to_newest_run("trip_duration.prod.PredictTripDurationFlow")
-    lineage = tab.get_by_role("region", name="Lineage").inner_text()
-    written = re.search(r"predict wrote\s+(s3://\S+)", lineage)
-    assert written
-    assert "/predictions/" in written[1]
-    assert "metaflow://TrainTripDurationFlow/" in lineage
-
-
 def test_each_step_is_one_task_instance_and_each_candidate_one_of_fit(stack, pipeline):
     client = AirflowClient(stack.airflow_url, *stack.airflow_login)
     dag_id = "trip_duration.prod.TrainTripDurationFlow"
