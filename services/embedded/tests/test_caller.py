@@ -40,7 +40,7 @@ def test_settings_of_other_programs_are_left_out(name: str) -> None:
         "PATH", "HOME", "TZ", "PGP_KEY", "AWSOME", "PGUP_AND_DOWN", "GIT_SSH_COMMAND", "TMPDIR",
         "GIT_AUTHOR_NAME", "UV", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL",
         "UV_CACHE_DIR", "UV_INDEX_OURS_PASSWORD", "UV_NATIVE_TLS", "UV_PYTHON_INSTALL_DIR",
-        "TLC_TRIP_DATA_URL", "KUBECONFIG",
+        "TLC_TRIP_DATA_URL", "TRIP_DATA_MAX_SET_ASIDE", "KUBECONFIG",
     ],
 )  # fmt: skip
 def test_what_is_the_callers_own_stays(name: str) -> None:

@@ -17,7 +17,7 @@ Notes = list[str]
 
 _FOREIGN = re.compile(
     r"""
-    AIRFLOW.* | METAFLOW.* | AWS_.* | TRIP_DATA_.* | EMBEDDED_STACK | VIRTUAL_ENV
+    AIRFLOW.* | METAFLOW.* | AWS_.* | TRIP_DATA_(ROOT|SOURCES) | EMBEDDED_STACK | VIRTUAL_ENV
     | PYTHON.*                       # also what makes each task compile all that it imports
     | PG[A-Z]+ | PGCONNECT_TIMEOUT   # libpq's: they would lead our clients to another server
     # Where a repository is, not who commits: `git rev-parse --local-env-vars`.
