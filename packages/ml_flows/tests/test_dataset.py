@@ -100,7 +100,7 @@ def _use(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _plan(here: Site, train: str, test: str = "") -> split.Split:
-    return split.plan_split(f"{here.root}/features", "green", train, test, validation_days=7)
+    return dataset.plan_split(f"{here.root}/features", "green", train, test, validation_days=7)
 
 
 def test_only_the_needed_columns_are_read_and_the_test_week_is_apart(here: Site) -> None:
@@ -149,7 +149,7 @@ def test_a_month_to_test_on_comes_after_all_that_is_learned_from(
     train: str, test: str, said: str
 ) -> None:
     with pytest.raises(InputError, match=said):
-        split.plan_split("s3://nowhere", "green", train, test, validation_days=7)
+        dataset.plan_split("s3://nowhere", "green", train, test, validation_days=7)
 
 
 @pytest.mark.parametrize(

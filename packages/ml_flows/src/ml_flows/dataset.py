@@ -9,18 +9,17 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_flows import contract, storage
 from ml_flows.contract import Manifest
 from ml_flows.errors import InputError
+from ml_flows.split import TEST_DAYS, Split, check_order, last_days, parse_months
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from ml_flows.split import Split
 
 TOO_SHORT_OR_LONG = "outside_range"
 BEYOND = "too_long"
@@ -146,6 +145,39 @@ def read(
         )
         raise InputError(f"No trips {window or 'at all'} in {uris}.")
     return trips
+
+
+def plan_split(
+    root: str, cab: str, train_months: str, test_month: str, *, validation_days: int
+) -> Split:
+    """Pin the datasets of a training.
+
+    Args:
+        test_month: "" to hold out the last TEST_DAYS of the train months.
+        validation_days: the last days before the test's, or of the train months.
+
+    Raises:
+        InputError: months that make no sense, or what resolve() raises.
+    """
+    months = parse_months(train_months, "train_months")
+    test = test_month.strip()
+    check_order(months, test)
+    if not 1 <= validation_days <= 14:
+        raise InputError(
+            f"Config search: validation_days is {validation_days}; give 1 to 14 days of a month."
+        )
+    held_out = None if test else last_days(months[-1], TEST_DAYS)
+    return Split(
+        cab=cab,
+        train=[resolve(root, cab, month) for month in months],
+        test=resolve(root, cab, test) if test else None,
+        validate_from=(
+            last_days(months[-1], validation_days)
+            if held_out is None
+            else held_out - timedelta(days=validation_days)
+        ),
+        held_out_from=held_out,
+    )
 
 
 def read_train(split: Split, *, max_rows: int = 0, seed: int = 0) -> pl.DataFrame:

@@ -1,5 +1,5 @@
 """Which months a training learns from, stops and calibrates on, and is tested on: in this order of
-time. Pure but for plan_split, which pins the datasets."""
+time. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict
 
-from ml_flows import contract, dataset
+from ml_flows import contract
 from ml_flows.contract import Manifest
 from ml_flows.errors import InputError
 
@@ -69,39 +69,6 @@ def _begin(day: date) -> datetime:
 def year_before(month: str) -> str:
     """The same month of the year before."""
     return f"{int(month[:4]) - 1}{month[4:]}"
-
-
-def plan_split(
-    root: str, cab: str, train_months: str, test_month: str, *, validation_days: int
-) -> Split:
-    """Pin the datasets of a training.
-
-    Args:
-        test_month: "" to hold out the last TEST_DAYS of the train months.
-        validation_days: the last days before the test's, or of the train months.
-
-    Raises:
-        InputError: months that make no sense, or what dataset.resolve() raises.
-    """
-    months = parse_months(train_months, "train_months")
-    test = test_month.strip()
-    check_order(months, test)
-    if not 1 <= validation_days <= 14:
-        raise InputError(
-            f"Config search: validation_days is {validation_days}; give 1 to 14 days of a month."
-        )
-    held_out = None if test else last_days(months[-1], TEST_DAYS)
-    return Split(
-        cab=cab,
-        train=[dataset.resolve(root, cab, month) for month in months],
-        test=dataset.resolve(root, cab, test) if test else None,
-        validate_from=(
-            last_days(months[-1], validation_days)
-            if held_out is None
-            else held_out - timedelta(days=validation_days)
-        ),
-        held_out_from=held_out,
-    )
 
 
 def check_order(train: list[str], test: str) -> None:

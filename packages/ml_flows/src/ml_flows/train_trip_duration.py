@@ -81,7 +81,7 @@ class TrainTripDurationFlow(FlowSpec):
             settings.check_numbers(max_rows=self.max_rows, seed=self.seed)
             self.budget = settings.checked(self.search, SEARCH, "search")
             self.rules = settings.checked(self.promotion, PROMOTION, "promotion")
-            self.split = split.plan_split(
+            self.split = dataset.plan_split(
                 self.features_root,
                 self.cab,
                 self.train_months,
