@@ -1,6 +1,5 @@
 """The REST client against the real API server: its tokens, and what each role may."""
 
-import json
 import time
 
 import jwt
@@ -22,7 +21,7 @@ def signed(stack):
     login = AirflowClient(stack.airflow_url, *stack.airflow_login)
     token = login._login.token(login._post)
     claims = jwt.decode(token, options={"verify_signature": False})
-    credentials = json.loads((stack.place / "credentials.json").read_text())
+    credentials = stack.state.credentials()
 
     def make(**changes):
         key = credentials["airflow_secrets"]["jwt_secret"]
