@@ -20,7 +20,9 @@ _QUIET = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+# No longer than a module: until it stops, Playwright's loop runs in this thread, where no other
+# test could run one of its own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The machine's own Chromium: Playwright would fetch another one."""
     if CHROMIUM is None:
@@ -33,7 +35,7 @@ def chromium() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reader(chromium: Browser, stack: Stack) -> Iterator[BrowserContext]:
     """Somebody who has signed in to the stack's Airflow as people do; waits for 60 s at most."""
     with chromium.new_context(base_url=stack.airflow_url) as context:
