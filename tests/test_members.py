@@ -49,7 +49,7 @@ def test_data_engineering_publishes_where_there_is_no_metaflow(tmp_path: Path) -
     )  # fmt: skip
 
     assert "rows read" in said
-    assert (tmp_path / "data/features/green/2024-01/current.json").is_file()
+    assert (tmp_path / "data/made-up/features/green/2024-01/current.json").is_file()
 
 
 def test_the_flows_load_where_there_is_no_airflow(tmp_path: Path) -> None:

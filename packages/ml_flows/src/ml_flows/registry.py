@@ -199,22 +199,24 @@ def _run(pathspec: str) -> Any:
 
 
 def _candidates(where: Scope) -> str:
-    """The command that promotes the newest challenger of a branch, if there is one."""
+    """The command that promotes the newest challenger of a branch, else what was demoted there."""
     from metaflow import Flow
     from metaflow.exception import MetaflowNotFound
 
-    with everywhere():
-        try:
-            runs = list(Flow(FLOW).runs(where.tag(CHALLENGER)))
-        except MetaflowNotFound:
-            return ""
-        held_back = next((run for run in runs if run.successful), None)
-    if held_back is None:
-        return ""
-    return (
-        f"{held_back.pathspec} was held back; promote it all the same: "
-        f"{MODELS} promote {held_back.pathspec} --anyway. "
-    )
+    for role, what in ((CHALLENGER, "held back"), (DEMOTED, "demoted")):
+        with everywhere():
+            try:
+                runs = [run for run in Flow(FLOW).runs(where.tag(role)) if run.successful]
+            except MetaflowNotFound:
+                return ""
+            # Their order is that of their last change, which may be a tag's.
+            found = max(runs, key=lambda run: run.finished_at, default=None)
+        if found is not None:
+            return (
+                f"{found.pathspec} was {what}; promote it all the same: "
+                f"{MODELS} promote {found.pathspec} --anyway. "
+            )
+    return ""
 
 
 def _training(cab: str, branch: str) -> str:
