@@ -129,7 +129,8 @@ def test_no_team_may_write_what_is_the_other_teams() -> None:
         }
 
     assert writes("data-engineering") == {"trip-data/*", "dags/data_engineering/*"}
-    assert writes("ml-flows") == {"metaflow/*", "trip-data/predictions/*", "dags/flows/*"}
+    predictions = {"trip-data/predictions/*", "trip-data/made-up/predictions/*"}
+    assert writes("ml-flows") == {"metaflow/*", "dags/flows/*", *predictions}
     assert writes("airflow") == writes("metaflow-ui") == set()
 
 
