@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from data_engineering.publish.versions import Published, publish
 from data_engineering.storage.objects import Storage
 from s3_server import S3Server
 
+from .commands import Listed
 from .http_site import Site, site
+from .publishing import LOOSE, MADE_OF, Publish
+from .trips_files import opened, table, whole_month, write
 
 _SHARED = Path(__file__).parents[4] / "shared" / "data"
 
@@ -52,3 +60,33 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 def web() -> Iterator[Site]:
     with site() as running:
         yield running
+
+
+@pytest.fixture
+def published(storage: Storage, tmp_path: Path) -> Publish:
+    """Return a function that publishes a month of so many trips, each run another input."""
+
+    def run(rows: int = 62, name: str = "", **changed: Any) -> Published:
+        trips = whole_month(a_day=-(-rows // 31))[:rows]
+        path = write(tmp_path, table([{**trip, **changed} for trip in trips]), f"{rows}.parquet")
+        made_of = replace(MADE_OF, sha256=hashlib.sha256(f"{rows} {name}".encode()).hexdigest())
+        return publish(storage, "green", "2024-01", opened(path), made_of, LOOSE)
+
+    return run
+
+
+@pytest.fixture
+def root(s3: S3Server, tmp_path: Path) -> str:
+    return f"s3://{s3.bucket}/{tmp_path.name}"
+
+
+@pytest.fixture
+def listed(s3: S3Server, tmp_path: Path) -> Listed:
+    """Return a function that lists what lies where readers look."""
+    client = boto3.client("s3")
+
+    def keys() -> list[str]:
+        answer = client.list_objects_v2(Bucket=s3.bucket, Prefix=f"{tmp_path.name}/features/")
+        return [each["Key"] for each in answer.get("Contents", ())]
+
+    return keys

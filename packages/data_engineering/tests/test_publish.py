@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,56 +13,16 @@ from typing import Any
 import polars as pl
 import pytest
 from data_engineering.contract.frames import FEATURES, QUARANTINE
-from data_engineering.contract.plausible import Limits
-from data_engineering.errors import DataError, UnavailableError
-from data_engineering.publish import build, versions
+from data_engineering.errors import DataError
+from data_engineering.publish import build
 from data_engineering.publish.catalogue import current
-from data_engineering.publish.manifest import Provenance, made_from, version_name
-from data_engineering.publish.versions import Published, publish, publish_held, sweep
+from data_engineering.publish.manifest import made_from, version_name
+from data_engineering.publish.versions import Published, publish
 from data_engineering.storage.objects import Storage
 from data_engineering.trips.features import features
 
+from .publishing import BASE, LOOSE, MADE_OF, Publish, names, read
 from .trips_files import opened, row, table, whole_month, write
-
-BASE = "features/green/2024-01"
-MADE_OF = Provenance("path", "/data/green_tripdata_2024-01.parquet", "ab" * 32)
-# Everything is older than in a second: a file is dated by ticks, and two writes may share one.
-NOW = timedelta(seconds=-1)
-Publish = Callable[..., Published]
-
-
-@pytest.fixture
-def published(storage: Storage, tmp_path: Path) -> Publish:
-    """Return a function that publishes a month of so many trips, each run another input."""
-
-    def run(rows: int = 62, name: str = "", **changed: Any) -> Published:
-        trips = whole_month(a_day=-(-rows // 31))[:rows]
-        path = write(tmp_path, table([{**trip, **changed} for trip in trips]), f"{rows}.parquet")
-        made_of = replace(MADE_OF, sha256=hashlib.sha256(f"{rows} {name}".encode()).hexdigest())
-        return publish(storage, "green", "2024-01", opened(path), made_of, LOOSE)
-
-    return run
-
-
-LOOSE = Limits(min_rows_ratio=0, max_rows_ratio=1000, max_missing_days=31)
-
-
-def read(storage: Storage, content: dict[str, Any], file: str = "features") -> pl.DataFrame:
-    """Read a file of a version, and verify it as readers do."""
-    facts = content["files"][file]
-    found = storage.get(facts["uri"].removeprefix(storage.uri("")))
-    assert found is not None, f"{facts['uri']} is missing"
-    assert len(found) == facts["bytes"]
-    assert hashlib.sha256(found).hexdigest() == facts["sha256"]
-    frame = pl.read_parquet(found)
-    assert frame.height == facts["rows"]
-    return frame
-
-
-def names(storage: Storage) -> list[str]:
-    """Return the folders that hold something: SeaweedFS shows those that held something, too."""
-    below = (key.removeprefix(f"{BASE}/") for key in storage.keys(BASE))
-    return sorted({key.partition("/")[0] for key in below if "/" in key})
 
 
 def test_a_published_month_can_be_read_from_current_json_alone(
@@ -223,74 +180,6 @@ def test_readers_never_see_half_a_version(storage: Storage, published: Publish) 
     assert len(seen) > 1
 
 
-def test_abandoned_versions_are_swept_and_nothing_else(
-    storage: Storage, published: Publish
-) -> None:
-    whole = published(62).manifest
-    abandoned = version_name(datetime.now(UTC), "00000000")
-    for name in (abandoned, "notes-of-somebody"):
-        storage.put(f"{BASE}/{name}/features.parquet", b"half")
-    other_month = f"features/green/2024-02/{abandoned}/features.parquet"
-    storage.put(other_month, b"half")
-    published(63)
-    assert {abandoned, whole["version"], "notes-of-somebody"} < set(names(storage))
-    assert sweep(storage, BASE, NOW) == [abandoned]
-    assert storage.keys("features/green/2024-02") == [other_month]
-    assert names(storage).count(abandoned) == 0
-    assert read(storage, whole).height == 62
-
-
-@pytest.mark.parametrize("hours", [-30, -1.1, 1.1, 30])
-def test_a_publishers_clock_decides_nothing(
-    storage: Storage, published: Publish, monkeypatch: pytest.MonkeyPatch, hours: float
-) -> None:
-    """Somebody publishes the same month while a publisher whose clock is off is at work."""
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return datetime.now(tz) + timedelta(hours=hours)
-
-    others: list[Published] = []
-    claim = versions._claim
-
-    def meanwhile(*given: Any) -> None:
-        monkeypatch.setattr(versions, "_claim", claim)
-        monkeypatch.setattr(versions, "datetime", datetime)
-        others.append(published(63))
-        claim(*given)
-
-    monkeypatch.setattr(versions, "datetime", Clock)
-    monkeypatch.setattr(versions, "_claim", meanwhile)
-    first = None
-    # In S3 the later one sees that current.json is not what it began with.
-    with contextlib.suppress(UnavailableError):
-        first = published(62)
-    shown = current(storage, "green", "2024-01")
-    assert shown in [each.manifest for each in (*others, first) if each]
-    assert shown is not None
-    assert read(storage, shown).height == shown["rows"]
-    if first:
-        assert read(storage, first.manifest).height == 62
-
-
-def test_a_publisher_that_was_taken_for_dead_shows_nothing(
-    storage: Storage, published: Publish, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = published(62).manifest
-    claim = versions._claim
-
-    def after_a_long_sleep(storage: Storage, folder: str, content: dict[str, Any]) -> None:
-        assert sweep(storage, BASE, NOW) == [folder.rpartition("/")[2]]
-        claim(storage, folder, content)
-
-    monkeypatch.setattr(versions, "_claim", after_a_long_sleep)
-    with pytest.raises(UnavailableError, match="took this one for dead"):
-        published(63)
-    assert current(storage, "green", "2024-01") == before
-    assert names(storage) == [before["version"]]
-
-
 def test_history_is_of_the_months_that_are_published(storage: Storage, tmp_path: Path) -> None:
     def month(number: int, distance: float) -> Published:
         shifted = [
@@ -322,42 +211,3 @@ def test_history_is_of_the_months_that_are_published(storage: Storage, tmp_path:
     assert miles == pytest.approx(3.0, rel=0.1)
     # A later month is no history, and the same month twice is unchanged.
     assert month(1, 2.0).state == month(4, 9.0).state == "unchanged"
-
-
-def held(storage: Storage, tmp_path: Path) -> Published:
-    path = write(tmp_path, table([row()]))
-    return publish(storage, "green", "2024-01", opened(path), MADE_OF)
-
-
-def test_a_month_that_is_not_plausible_is_held_back_and_one_command_publishes_it(
-    storage: Storage, published: Publish, tmp_path: Path
-) -> None:
-    before = published(62).manifest
-    result = held(storage, tmp_path)
-    assert result.state == "held"
-    assert result.manifest["doubts"] == ["30 days have no trip: 1-14, 16-31 (1 at most)"]
-    assert current(storage, "green", "2024-01") == before
-    assert read(storage, result.manifest).height == 1
-    assert held(storage, tmp_path).manifest == result.manifest
-    assert len(names(storage)) == 2
-    shown = publish_held(storage, "green", "2024-01")
-    assert current(storage, "green", "2024-01") == shown == result.manifest
-    with pytest.raises(DataError, match="no version of green 2024-01 is held back"):
-        publish_held(storage, "green", "2024-01")
-    assert held(storage, tmp_path).state == "unchanged"
-
-
-def test_a_held_month_is_judged_again_when_the_limits_are_others(
-    storage: Storage, tmp_path: Path
-) -> None:
-    first = held(storage, tmp_path)
-    path = write(tmp_path, table([row()]))
-    again = publish(storage, "green", "2024-01", opened(path), MADE_OF, LOOSE)
-    assert (again.state, again.manifest["version"]) == ("published", first.manifest["version"])
-
-
-def test_made_up_months_are_not_doubted(storage: Storage, tmp_path: Path) -> None:
-    path = write(tmp_path, table([row()]))
-    made_of = replace(MADE_OF, source="generator")
-    result = publish(storage, "green", "2024-01", opened(path), made_of)
-    assert (result.state, result.manifest["made_up"]) == ("published", True)

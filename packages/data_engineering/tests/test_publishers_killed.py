@@ -29,7 +29,7 @@ from data_engineering.trips.features import features
 from data_engineering.trips.history import PairHistory
 from s3_server import S3Server
 
-from .test_publish import BASE, LOOSE, NOW, names, read
+from .publishing import BASE, LOOSE, NOW, names, read
 from .trips_files import opened, table, whole_month, write
 
 KILLS = 20

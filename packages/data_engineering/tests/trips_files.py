@@ -74,6 +74,11 @@ def write(folder: Path, frame: pl.DataFrame, name: str = "green_tripdata_2024-01
     return folder / name
 
 
+def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return the rows as a CSV file holds them."""
+    return table(rows).write_csv(datetime_format="%Y-%m-%d %H:%M:%S").encode()
+
+
 def opened(path: Path, cab: str = "green") -> TripFile:
     """Return the file as the publisher gets it."""
     return open_trips(lambda: cast(BinaryIO, path.open("rb")), cab, str(path))
