@@ -132,6 +132,8 @@ def _core(settings: AirflowSettings) -> dict[str, object]:
         # A changed DAG file shows at once; the default holds it back for 30 s.
         "min_serialized_dag_update_interval": 1,
         "dagbag_import_timeout": 60,
+        # How many items a foreach may have: 1024 unless set.
+        "max_map_length": 10_000,
     }
 
 
