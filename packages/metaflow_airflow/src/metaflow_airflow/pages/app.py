@@ -11,13 +11,14 @@ from typing import Annotated, Any
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import Depends, FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from metaflow_airflow.pages import PREFIX, figures, overviews, views
 from metaflow_airflow.pages.page_error import PageError
+from metaflow_airflow.pages.task_address import TaskAddress
 
 # Ours loads nothing but what we serve; the card stands in a frame of its own.
 _PAGE_POLICY = (
@@ -43,7 +44,7 @@ _templates = Environment(
 _templates.filters["seconds"] = figures.seconds
 _templates.filters["bytes"] = figures.size
 
-MapIndex = Annotated[str, Query()]
+Address = Annotated[TaskAddress, Depends()]
 
 app = FastAPI(title="Metaflow", docs_url=None, redoc_url=None, openapi_url=None)
 app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
@@ -61,59 +62,32 @@ async def show_error(request: Request, error: PageError) -> HTMLResponse:
 
 
 @app.get("/task", dependencies=[_sees_tasks])
-async def task(
-    request: Request,
-    session: SessionDep,
-    dag_id: str,
-    run_id: str,
-    task_id: str,
-    map_index: MapIndex = "-1",
-) -> HTMLResponse:
+async def task(request: Request, session: SessionDep, address: Address) -> HTMLResponse:
     """The tab of a task instance: cards, artifacts, where it stands in Metaflow."""
-    seen = await views.task_page(session, dag_id, run_id, task_id, _index(map_index))
+    seen = await views.task_page(session, address)
     return _page(request, "task.html", **seen)
 
 
 @app.get("/log", dependencies=[_sees_logs])
-async def log(
-    session: SessionDep,
-    dag_id: str,
-    run_id: str,
-    task_id: str,
-    name: str,
-    map_index: MapIndex = "-1",
-) -> Response:
+async def log(session: SessionDep, address: Address, name: str) -> Response:
     """One of a task's log files as Metaflow has it, as plain text."""
-    text = await views.log_file(session, dag_id, run_id, task_id, _index(map_index), name)
+    text = await views.log_file(session, address, name)
     return Response(text, media_type="text/plain; charset=utf-8", headers=_headers(_PAGE_POLICY))
 
 
 @app.get("/artifact", dependencies=[_sees_tasks])
 async def artifact(
-    request: Request,
-    session: SessionDep,
-    dag_id: str,
-    run_id: str,
-    task_id: str,
-    name: str,
-    map_index: MapIndex = "-1",
+    request: Request, session: SessionDep, address: Address, name: str
 ) -> HTMLResponse:
     """What can be shown of an artifact without running code of its flow."""
-    seen = await views.artifact_preview(session, dag_id, run_id, task_id, _index(map_index), name)
+    seen = await views.artifact_preview(session, address, name)
     return _page(request, "preview.html", **seen)
 
 
 @app.get("/card", dependencies=[_sees_tasks])
-async def card(
-    session: SessionDep,
-    dag_id: str,
-    run_id: str,
-    task_id: str,
-    name: str,
-    map_index: MapIndex = "-1",
-) -> Response:
+async def card(session: SessionDep, address: Address, name: str) -> Response:
     """A card's own HTML, which nobody trusts."""
-    html = await views.card_file(session, dag_id, run_id, task_id, _index(map_index), name)
+    html = await views.card_file(session, address, name)
     return Response(html, media_type="text/html; charset=utf-8", headers=_headers(_CARD_POLICY))
 
 
@@ -147,8 +121,3 @@ def _headers(policy: str) -> dict[str, str]:
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
     }
-
-
-def _index(text: str) -> int:
-    # Airflow leaves the placeholder as it stands where a task is not mapped.
-    return int(text) if text.lstrip("-").isdigit() else -1

@@ -118,8 +118,7 @@ class Datastore:
                 f"The datastore {self.root} did not answer within {SECONDS:g} s."
             ) from error
         except (BaseError, OSError) as error:
-            reason = str(error).strip().splitlines()[0][:200]
-            raise PageError(f"The datastore {self.root} cannot be read: {reason}") from error
+            raise PageError(f"The datastore {self.root} cannot be read: {_said(error)}") from error
 
 
 def _open(root: str, environ: Mapping[str, str]) -> ObjectStore:
@@ -141,7 +140,12 @@ def _open(root: str, environ: Mapping[str, str]) -> ObjectStore:
             return from_url(root, config=config, client_options=plain, retry_config=retry)
         return from_url(root, retry_config=retry)
     except (BaseError, ValueError, OSError) as error:
-        raise PageError(f"The datastore {root} cannot be read from here: {error}") from error
+        raise PageError(f"The datastore {root} cannot be read from here: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    """What obstore says first; a dump of its own state follows."""
+    return str(error).strip().splitlines()[0][:200]
 
 
 def _s3_config(environ: Mapping[str, str]) -> Any:

@@ -25,6 +25,7 @@ from metaflow_airflow.wire import ids
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from metaflow_airflow.pages.task_address import TaskAddress
     from metaflow_airflow.plan.record import Record
 
 
@@ -98,18 +99,16 @@ def instances_of(
     return sorted(found, key=lambda each: (each.began is None, each.began, each.map_index))
 
 
-def instance_of(
-    session: Session, record: Record, run_id: str, task_id: str, map_index: int
-) -> Instance:
+def instance_of(session: Session, record: Record, address: TaskAddress) -> Instance:
     """One task instance.
 
     Raises:
         PageError: there is none.
     """
-    for each in instances_of(session, record, run_id, task_id):
-        if each.map_index == map_index:
+    for each in instances_of(session, record, address.run_id, address.task_id):
+        if each.map_index == address.map_index:
             return each
-    raise PageError(f"Run {run_id} of {record.dag_id} has no task {task_id} [{map_index}].", 404)
+    raise PageError(f"Airflow has no task instance {address}.", 404)
 
 
 def runs_of(session: Session, dag_id: str, most: int) -> Sequence[DagRun]:

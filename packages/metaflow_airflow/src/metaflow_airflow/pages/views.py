@@ -16,6 +16,7 @@ from metaflow_airflow.pages.page_error import PageError
 from metaflow_airflow.pages.plain_values import NotPlainError, plain_value
 from metaflow_airflow.pages.preview import preview
 from metaflow_airflow.pages.sources import asked, stores
+from metaflow_airflow.pages.task_address import TaskAddress
 from metaflow_airflow.plan.record import Record
 
 _CARD_BYTES = 32 << 20
@@ -23,16 +24,14 @@ _LOG_BYTES = 8 << 20
 _MOVING = ("running", "deferred", "queued", "scheduled", "restarting", "up_for_retry")
 
 
-async def task_page(
-    session: Session, dag_id: str, run_id: str, task_id: str, map_index: int
-) -> dict[str, Any]:
+async def task_page(session: Session, address: TaskAddress) -> dict[str, Any]:
     """A task instance: where it is in Metaflow, its cards, its artifacts, its logs.
 
     Raises:
         PageError: there is no such task instance, or its datastore cannot be read.
     """
-    record, instance = await _instance(session, dag_id, run_id, task_id, map_index)
-    run = await asked(lookup.run_of, session, dag_id, run_id)
+    record, instance = await _instance(session, address)
+    run = await asked(lookup.run_of, session, address.dag_id, address.run_id)
     before, after = await asked(neighbours.tasks_around, session, record, run, instance)
     seen: dict[str, Any] = {
         "record": record,
@@ -40,7 +39,7 @@ async def task_page(
         "after": after,
         "ui": lookup.metaflow_ui(instance.pathspec),
         "instance": instance,
-        "run_id": run_id,
+        "run_id": address.run_id,
         "moving": instance.state in _MOVING,
         "cards": [],
         "artifacts": [],
@@ -49,8 +48,8 @@ async def task_page(
     }
     if instance.pathspec is None:
         seen["sentence"] = (
-            f"{task_id} is no step of the flow: it made nothing in Metaflow."
-            if task_id not in record.steps
+            f"{address.task_id} is no step of the flow: it made nothing in Metaflow."
+            if address.task_id not in record.steps
             else "Which Metaflow task this item is will be known when it has ended."
         )
         return seen
@@ -68,15 +67,13 @@ async def task_page(
     return seen
 
 
-async def log_file(
-    session: Session, dag_id: str, run_id: str, task_id: str, map_index: int, name: str
-) -> str:
+async def log_file(session: Session, address: TaskAddress, name: str) -> str:
     """One of a task's log files, without what Metaflow wrote before each line.
 
     Raises:
         PageError: there is none of that name.
     """
-    record, pathspec = await _task(session, dag_id, run_id, task_id, map_index)
+    record, pathspec = await _task(session, address)
     store, _ = await stores(record)
     known = task_files.attempts(each.name for each in await store.names(pathspec))
     if name not in {log for attempt in known for log in attempt.logs}:
@@ -85,15 +82,13 @@ async def log_file(
     return task_files.log_text(found or b"")
 
 
-async def card_file(
-    session: Session, dag_id: str, run_id: str, task_id: str, map_index: int, name: str
-) -> bytes:
+async def card_file(session: Session, address: TaskAddress, name: str) -> bytes:
     """A card's HTML as the flow wrote it.
 
     Raises:
         PageError: there is none of that name, or it is too large to show.
     """
-    record, pathspec = await _task(session, dag_id, run_id, task_id, map_index)
+    record, pathspec = await _task(session, address)
     _, store = await stores(record)
     path = task_files.cards_path(pathspec)
     known = {card.name for card in task_files.cards(each.name for each in await store.names(path))}
@@ -103,15 +98,13 @@ async def card_file(
     return found
 
 
-async def artifact_preview(
-    session: Session, dag_id: str, run_id: str, task_id: str, map_index: int, name: str
-) -> dict[str, Any]:
+async def artifact_preview(session: Session, address: TaskAddress, name: str) -> dict[str, Any]:
     """What can be shown of an artifact, or why nothing can.
 
     Raises:
         PageError: there is none of that name.
     """
-    record, pathspec = await _task(session, dag_id, run_id, task_id, map_index)
+    record, pathspec = await _task(session, address)
     store, _ = await stores(record)
     known = task_files.attempts(each.name for each in await store.names(pathspec))
     for found in await _artifacts(store, pathspec, known):
@@ -135,17 +128,13 @@ async def _artifacts(
     return task_files.artifacts(json.loads(data)) if data else []
 
 
-async def _instance(
-    session: Session, dag_id: str, run_id: str, task_id: str, map_index: int
-) -> tuple[Record, Instance]:
-    record = await asked(lookup.record_of, session, dag_id)
-    return record, await asked(lookup.instance_of, session, record, run_id, task_id, map_index)
+async def _instance(session: Session, address: TaskAddress) -> tuple[Record, Instance]:
+    record = await asked(lookup.record_of, session, address.dag_id)
+    return record, await asked(lookup.instance_of, session, record, address)
 
 
-async def _task(
-    session: Session, dag_id: str, run_id: str, task_id: str, map_index: int
-) -> tuple[Record, str]:
-    record, instance = await _instance(session, dag_id, run_id, task_id, map_index)
+async def _task(session: Session, address: TaskAddress) -> tuple[Record, str]:
+    record, instance = await _instance(session, address)
     if instance.pathspec is None:
-        raise PageError(f"Which Metaflow task {task_id} [{map_index}] is, is not known yet.", 404)
+        raise PageError(f"Which Metaflow task {address} is, is not known yet.", 404)
     return record, instance.pathspec
