@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from metaflow_airflow.attempt.inputs import Reference, Upstream, flatten, item, taken
 
 
@@ -71,7 +73,21 @@ def test_flat_items_know_the_map_index_of_what_made_them():
     assert item(ref("start"), 3) == {"path": [3], "parent": -1, "label": "3"}
 
 
+def test_an_item_is_called_by_its_value_behind_that_of_the_item_around_it():
+    regions = ref("regions", cardinality=2, values=("north", "a\nb  c"))
+    shops = ref("shops", 1, map_index=1, cardinality=1, label="item=north", values=("x" * 30,))
+
+    assert [item(regions, index)["label"] for index in range(3)] == [
+        "item=north",
+        "item=a b c",
+        "2",
+    ]
+    assert flatten([shops])[0]["label"] == "item=north/" + "x" * 30
+    deep = item(replace(shops, label="item=" + "y" * 95), 0)["label"]
+    assert (len(deep), deep[0], deep[-1]) == (100, "…", "x")
+
+
 def test_a_reference_survives_xcom():
-    reference = ref("a", 1, 2, map_index=5, choice="b", code={"url": "s3://x", "sha": "1"})
+    reference = ref("a", 1, 2, map_index=5, choice="b", code={"url": "s3://x"}, values=("v",))
 
     assert Reference.from_xcom(reference.to_xcom()) == reference

@@ -97,6 +97,15 @@ def test_items_are_for_airflow_only_where_it_maps_over_what_the_task_returns():
     assert conclude(nested, result(cardinality=9), most_items=2).items is None
 
 
+def test_values_of_items_travel_once():
+    found = result(cardinality=2, values=("a", "b"))
+
+    made = conclude(START, found, most_items=2)
+    assert [each["label"] for each in made.items] == ["item=a", "item=b"]
+    assert made.outcome.values == ()
+    assert conclude(START, found).outcome.values == ("a", "b")
+
+
 def test_too_many_items_are_refused_before_there_is_a_list():
 
     refused = conclude(START, result(cardinality=10**15), most_items=1024)

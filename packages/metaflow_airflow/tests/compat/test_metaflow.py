@@ -57,7 +57,9 @@ def test_artifact_names():
     from metaflow import flowspec, runtime, task
 
     written = inspect.getsource(task) + inspect.getsource(flowspec)
-    for name in (upstream.TASK_OK, upstream.TRANSITION, upstream.NUM_SPLITS, upstream.GRAPH):
+    for name in (
+        upstream.TASK_OK, upstream.TRANSITION, upstream.NUM_SPLITS, upstream.VALUES, upstream.GRAPH,
+    ):  # fmt: skip
         assert f".{name} = " in written
     assert f'results.get("{upstream.TRANSITION}")' in inspect.getsource(runtime)
     assert f'"{upstream.PARAMETERS}"' in inspect.getsource(runtime)

@@ -53,3 +53,11 @@ def test_a_result_fits_into_a_termination_message_however_long_its_error_is():
     assert len(text) <= RESULT_BYTES
     assert StepResult.from_json(text).exit_code == 1
     assert len(StepResult.from_json(text).error or "") > 500
+
+
+def test_a_result_that_is_too_long_is_one_without_its_items_values():
+    result = StepResult(ok=True, exit_code=0, cardinality=900, values=("x" * 30,) * 900)
+
+    assert StepResult.from_json(result.to_json()).values == result.values
+    short = StepResult.from_json(result.to_json(at_most=RESULT_BYTES))
+    assert (short.cardinality, short.values) == (900, None)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 XCOM_KEY = "metaflow"
+_LABEL = 100  # characters
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Reference:
         cardinality: how many items a foreach step made. choice: the step that a switch picked.
         code: the code package that it ran, as {url, sha, metadata}.
         copied: for a copy (resume), Unix time at which the original had begun.
+        label: what the UI shows of its own item. values: of the items that it made, shortened.
     """
 
     pathspec: str
@@ -43,6 +45,8 @@ class Reference:
     choice: str | None = None
     code: Mapping[str, str] | None = None
     copied: float | None = None
+    label: str | None = None
+    values: tuple[str, ...] = ()
 
     def to_xcom(self) -> dict[str, Any]:
         """As JSON."""
@@ -52,7 +56,8 @@ class Reference:
     def from_xcom(cls, value: Mapping[str, Any] | str) -> Reference:
         """From JSON (what a trigger returned comes back as text)."""
         said = json.loads(value) if isinstance(value, str) else value
-        return cls(**{**said, "path": tuple(said.get("path", ()))})
+        lists = {name: tuple(said.get(name, ())) for name in ("path", "values")}
+        return cls(**{**said, **lists})
 
 
 def taken(
@@ -96,9 +101,21 @@ def flatten(references: Iterable[Reference]) -> list[dict[str, Any]]:
 
 def item(reference: Reference, index: int) -> dict[str, Any]:
     """One item: its path, the map index of the foreach task that made it, what the UI shows."""
-    path = [*reference.path, index]
     return {
-        "path": path,
+        "path": [*reference.path, index],
         "parent": reference.map_index,
-        "label": "/".join(str(part) for part in path),
+        "label": _label(reference, index),
     }
+
+
+def _label(reference: Reference, index: int) -> str:
+    """The item's value, behind that of the item which it lies in; its index where that is unknown.
+
+    Metaflow has cut each value to 30 characters; Airflow's column holds 250.
+    """
+    around = reference.label or "/".join(str(part) for part in reference.path)
+    if index >= len(reference.values):
+        return "/".join(filter(None, [around, str(index)]))
+    own = " ".join(reference.values[index].split())
+    label = f"{around}/{own}" if around else f"item={own}"
+    return label if len(label) <= _LABEL else f"…{label[1 - _LABEL :]}"

@@ -6,7 +6,7 @@ Both fetch what `needed` names, do what `decide` says, and report what `conclude
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from metaflow_airflow.attempt.inputs import Reference, item
@@ -132,7 +132,9 @@ def conclude(
     too_many = too_many_items(definition.step.name, result.cardinality, most_items)
     if too_many:
         return Failed(too_many, retry=False)
-    return Done(outcome, [item(outcome, index) for index in range(result.cardinality)])
+    items = [item(outcome, index) for index in range(result.cardinality)]
+    # Each of them reads the outcome, and knows its own value by its item.
+    return Done(replace(outcome, values=()), items)
 
 
 def too_many_items(step: str, items: int, most: int) -> str:

@@ -24,6 +24,7 @@ class Try:
         path: the indexes of its item, outermost foreach first.
         params: of the DAG run. declared: the names of those that the DAG has.
         parent: the map index of the foreach task that made the item.
+        label: what the UI shows of the item.
     """
 
     dag_id: str
@@ -36,6 +37,7 @@ class Try:
     params: Mapping[str, Any]
     declared: frozenset[str] = frozenset()
     parent: int = -1
+    label: str | None = None
 
 
 def chosen_inputs(
@@ -149,6 +151,8 @@ def reference(this: Try, task: StepTask, result: StepResult) -> Reference:
         choice=result.choice,
         code={"url": task.code_url, "sha": task.code_sha, "metadata": task.code_metadata},
         copied=result.copied,
+        label=this.label,
+        values=result.values or (),
     )
 
 

@@ -17,14 +17,15 @@ from typing import Any
 PARAMETERS = "_parameters"
 """The step whose one task holds a run's parameters."""
 
-TASK_OK, TRANSITION, NUM_SPLITS, GRAPH = (
+TASK_OK, TRANSITION, NUM_SPLITS, VALUES, GRAPH = (
     "_task_ok",
     "_transition",
     "_foreach_num_splits",
+    "_foreach_values",
     "_graph_info",
 )
 """Artifacts of each task: whether it ended well; (next steps, foreach) as self.next() had it; how
-many items a foreach step made; the flow's graph."""
+many items a foreach step made, and their values as texts; the flow's graph."""
 
 FLOW_DEPENDENT_MODULES = (
     "metaflow.cli",

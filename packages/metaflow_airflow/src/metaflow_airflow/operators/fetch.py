@@ -26,7 +26,7 @@ def this_try(context: Context, item: Mapping[str, Any] | None, *, max_tries: int
     """The try that a task's context stands for.
 
     Args:
-        item: of the innermost foreach, {path, parent, …}.
+        item: of the innermost foreach, {path, parent, label}; the triggerer knows no label.
     """
     ti = context["ti"]
     return Try(
@@ -40,6 +40,7 @@ def this_try(context: Context, item: Mapping[str, Any] | None, *, max_tries: int
         params=context["params"],
         declared=frozenset(context["dag"].params),
         parent=item["parent"] if item else -1,
+        label=item.get("label") if item else None,
     )
 
 

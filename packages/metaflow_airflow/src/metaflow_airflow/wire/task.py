@@ -183,6 +183,7 @@ class StepResult:
         memory: bytes that its container had used at most when it was killed for them.
         task_id: of the last iteration of a loop. final: another attempt would end the same way,
             whatever the exit code.
+        values: of a foreach step's items, shortened; None where they are not known, or too many.
     """
 
     ok: bool
@@ -196,6 +197,7 @@ class StepResult:
     memory: int | None = None
     task_id: str | None = None
     final: bool | None = None
+    values: tuple[str, ...] | None = None
 
     @property
     def is_final(self) -> bool:
@@ -215,10 +217,12 @@ class StepResult:
         return ": ".join([", ".join(parts), *([self.error] if self.error else [])])
 
     def to_json(self, at_most: int | None = None) -> str:
-        """As JSON text; the error is cut where it would take more bytes than `at_most`."""
+        """As JSON text of at most so many bytes: the error is cut, the values are left out."""
         # What is not said leaves room, and is not unknown to an older reader.
         values = {key: value for key, value in asdict(self).items() if value is not None}
         text = json.dumps(values)
+        if at_most is not None and len(text) > at_most and values.pop("values", None):
+            text = json.dumps(values)
         while at_most is not None and len(text) > at_most and values.get("error"):
             keep = len(values["error"]) - max(1, (len(text) - at_most) // 6)
             values["error"] = values["error"][:keep]

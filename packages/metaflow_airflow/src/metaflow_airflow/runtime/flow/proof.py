@@ -22,6 +22,7 @@ class StoredTask:
         ok: whether it ended well, in Metaflow's own words. kind: of the step, as its graph has it.
         went_to: the steps that self.next() named. leads_to: the steps of the graph.
         cardinality: how many items a foreach step made. choice: the step that a switch picked.
+        values: of those items, as Metaflow shortens them; None where it has kept none.
     """
 
     ok: bool
@@ -30,6 +31,7 @@ class StoredTask:
     leads_to: tuple[str, ...]
     cardinality: int | None = None
     choice: str | None = None
+    values: tuple[str, ...] | None = None
 
 
 def proven(step: str, stored: StoredTask | None) -> StepResult:
@@ -42,7 +44,13 @@ def proven(step: str, stored: StoredTask | None) -> StepResult:
     if stored is None or missing:
         error = f"step {step} left early: {missing}"
         return StepResult(ok=False, exit_code=DISALLOW_RETRY, error=error)
-    return StepResult(ok=True, exit_code=0, cardinality=stored.cardinality, choice=stored.choice)
+    return StepResult(
+        ok=True,
+        exit_code=0,
+        cardinality=stored.cardinality,
+        choice=stored.choice,
+        values=stored.values,
+    )
 
 
 def _missing(stored: StoredTask | None) -> str | None:

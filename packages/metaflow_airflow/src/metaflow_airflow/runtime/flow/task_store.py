@@ -17,6 +17,7 @@ _INIT_DONE = "airflow_init_done"
 _ENDED = "airflow_ended_from_outside"
 _TRY = "airflow_try"
 _MAX_TEXT = 300
+_MOST_VALUES = 10_000  # of a foreach's items; Airflow maps over 1,024 unless told otherwise
 _REFUSALS = ("MetaflowS3AccessDenied",)
 
 
@@ -208,11 +209,17 @@ class TaskStore:
 
 def _read(store: Any, step: str) -> StoredTask:
     found = upstream.artifacts(
-        store, upstream.TASK_OK, upstream.TRANSITION, upstream.NUM_SPLITS, upstream.GRAPH
+        store,
+        upstream.TASK_OK,
+        upstream.TRANSITION,
+        upstream.NUM_SPLITS,
+        upstream.VALUES,
+        upstream.GRAPH,
     )
     node = found[upstream.GRAPH]["steps"][step]
     went_to = tuple((found.get(upstream.TRANSITION) or [()])[0])
     kind = node["type"]
+    values = found.get(upstream.VALUES) if kind == "split-foreach" else None
     return StoredTask(
         ok=bool(found.get(upstream.TASK_OK)),
         kind=kind,
@@ -220,6 +227,7 @@ def _read(store: Any, step: str) -> StoredTask:
         leads_to=tuple(node["next"]),
         cardinality=found.get(upstream.NUM_SPLITS) if kind == "split-foreach" else None,
         choice=went_to[0] if kind == "split-switch" and went_to else None,
+        values=tuple(map(str, values)) if values and len(values) <= _MOST_VALUES else None,
     )
 
 

@@ -153,5 +153,6 @@ def _copy_result(copied: Finished) -> StepResult:
         exit_code=0,
         cardinality=copied.stored.cardinality,
         choice=copied.stored.choice,
+        values=copied.stored.values,
         copied=copied.began,
     )

@@ -50,6 +50,8 @@ class Launch:
     ) -> None:
         self._task = task
         self._result = result
+        # A worker holds the other end of the lifeline, and gives a file; a pod's end holds little.
+        self._result_bytes = RESULT_BYTES if lifeline is None else None
         self._lifeline = Lifeline(lifeline)
         self._grace = grace
         self._lock_wait = lock_wait
@@ -158,7 +160,7 @@ class Launch:
         if self._result is None:
             return
         try:
-            self._result.write_text(result.to_json(at_most=RESULT_BYTES))
+            self._result.write_text(result.to_json(self._result_bytes))
         except OSError as error:
             self._say(f"the result cannot be written to {self._result}: {error}")
 
