@@ -22,6 +22,7 @@ from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.serialization.serialized_objects import LazyDeserializedDAG
+from airflow.utils.state import DagRunState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from metaflow_airflow.attempt.inputs import XCOM_KEY
 from metaflow_airflow.graph.read_graph import read_graph
@@ -55,7 +56,7 @@ class Deployed:
             dag_id=self.plan.dag_id,
             run_id=run_id,
             run_after=NOW,
-            state="success",
+            state=DagRunState.SUCCESS,
             run_type=DagRunType.MANUAL,
             triggered_by=DagRunTriggeredByType.UI,
             **fields,
@@ -76,6 +77,7 @@ class Deployed:
         pathspec = f"{run}/{step}/{ids.task_id(run, step, path)}"
         operator = self.dag.get_task(step)
         version = DagVersion.get_latest_version(self.plan.dag_id, session=self.session)
+        assert version
         made = TaskInstance(operator, version.id, run_id=run_id, state=state, map_index=map_index)
         made.start_date, made.duration, made.try_number = NOW + timedelta(seconds=1), 2.5, 1
         if map_index >= 0:
