@@ -103,7 +103,7 @@ class Case:
     options: tuple[str, ...] = ()
 
 
-DATASTORE = "METAFLOW_DATASTORE_SYSROOT_S3"
+DATASTORE, LOCAL = "METAFLOW_DATASTORE_SYSROOT_S3", "METAFLOW_DATASTORE_SYSROOT_LOCAL"
 URL, PASSWORD = "METAFLOW_AIRFLOW_REST_API_URL", "METAFLOW_AIRFLOW_REST_API_PASSWORD"
 FOLDER = "METAFLOW_AIRFLOW_DAGS_FOLDER"
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens
@@ -175,7 +175,8 @@ CASES = {
     "FILE is no Python file": Case("create {here}/dag.txt", ("dag.txt must end in .py",)),
     "a datastore of this machine": Case(
         "create",
-        ("Datastore *local*", "workers", "--datastore=s3"),
+        ("Datastore *local*", LOCAL, "all workers share", "--datastore=s3"),
+        {LOCAL: ""},
         options=("--datastore=local",),
     ),
     "num_parallel": Case(

@@ -58,24 +58,31 @@ def end(self):
 
 
 def test_all_reasons_are_said_at_once(write_flow):
-    """What is given by --with for pods, on a stack whose metadata is a folder."""
+    """What is given by --with for pods, on a stack whose metadata and datastore are a folder."""
     variables = Decorator("environment", {"vars": {"AWS_SECRET_ACCESS_KEY": "x"}}, attached=True)
     graph = read_graph(write_flow(TWO_STEPS.format(decorator="")))
     graph = replace(graph, decorators=(Decorator("schedule", {"cron": "61 * * * *"}),))
     start = graph["start"]
     changed = replace(start, decorators=(*start.decorators, POD, variables))
     graph = replace(graph, steps={**graph.steps, "start": changed})
-    deployment = replace(DEPLOYMENT, options=("--metadata=local",), connection="aws_default")
+    local = {"options": ("--metadata=local",), "datastore": "local"}
+    deployment = replace(DEPLOYMENT, **local, connection="aws_default")
 
     with pytest.raises(NotSupportedError) as error:
         assemble(graph, deployment)
 
     first, *reasons = str(error.value).splitlines()
-    assert first == "The flow cannot run on Airflow, for 4 reasons:"
+    assert first == "The flow cannot run on Airflow, for 5 reasons:"
     assert [next(word for word in WORDS if word in reason) for reason in reasons] == list(WORDS)
 
 
-WORDS = ("61 for the minute", "kubernetes:secrets=NAME", "--connection", "--metadata=service")
+WORDS = (
+    "61 for the minute",
+    "kubernetes:secrets=NAME",
+    "--connection",
+    "--metadata=service",
+    "--datastore=s3",
+)
 
 
 @pytest.mark.parametrize(("step", "length", "longest"), [("work", 251, 250), ("inner", 245, 244)])

@@ -13,8 +13,8 @@ from metaflow_airflow.airflow_api.settings import setting
 from metaflow_airflow.compat.metaflow import config_values
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export import naming, read_flow
-from metaflow_airflow.export import s3_place as s3
 from metaflow_airflow.export.check_configs import check_configs
+from metaflow_airflow.export.check_datastore import check_datastore
 from metaflow_airflow.export.check_hooks import check_hooks
 from metaflow_airflow.export.code_package import CodePackage, make_package, script_path
 from metaflow_airflow.export.installed_package import version_tags
@@ -28,7 +28,6 @@ from metaflow_airflow.render import render
 
 DAGS_FOLDER = "AIRFLOW_DAGS_FOLDER"
 KUBERNETES_CONN_ID = "AIRFLOW_KUBERNETES_CONN_ID"
-_SHARED_DATASTORES = ("s3", "azure", "gs")
 
 
 def target_of(file: str | None, dag_id: str) -> DagFile:
@@ -113,29 +112,13 @@ class Export:
         from metaflow.tagging_util import validate_tags
 
         validate_tags(self.tags)
-        datastore = self.obj.flow_datastore.TYPE
-        if datastore not in _SHARED_DATASTORES:
-            raise BridgeError(
-                f"Datastore *{datastore}* is not seen by Airflow's workers. Export with "
-                f"--datastore={'|'.join(_SHARED_DATASTORES)} (and its METAFLOW_DATASTORE_SYSROOT)."
-            )
-        self._check_root(datastore)
+        check_datastore(self.obj.flow_datastore)
         check_configs(config_values(self.obj.flow))
         plan = self.plan()
         for block in plan.blocks:
             if isinstance(block, HooksTask):
                 check_hooks([*block.hooks.on_success, *block.hooks.on_error])
         return plan
-
-    def _check_root(self, datastore: str) -> None:
-        root = self.obj.flow_datastore.datastore_root
-        if not root:
-            raise BridgeError(
-                f"Datastore *{datastore}* has no place: set METAFLOW_DATASTORE_SYSROOT_"
-                f"{datastore.upper()} (such as s3://bucket/metaflow), or give --datastore-root."
-            )
-        if datastore == "s3":
-            s3.check(root, "The datastore")
 
     def token(self, authorize: str | None, given: str | None, generate: bool) -> str:
         """The production token of the deployment."""

@@ -114,9 +114,15 @@ def refuse_pods(pods: Mapping[str, Pod | None], deployment: Deployment) -> Itera
             "secret (@kubernetes(secrets=[...]), METAFLOW_KUBERNETES_SECRETS) or a service account."
         )
     alone = [name for name, pod in running.items() if not pod.volumes]
-    if alone and "--metadata=local" in deployment.options:
-        yield BridgeError(
-            f"Step *{alone[0]}* runs in a pod, which shares no folder with others for *local* "
-            "metadata. Export with --metadata=service (METAFLOW_SERVICE_URL), or mount a shared "
-            "volume (persistent_volume_claims) as METAFLOW_DATASTORE_SYSROOT_LOCAL."
-        )
+    local = {
+        "metadata": "--metadata=local" in deployment.options
+        and "--metadata=service (METAFLOW_SERVICE_URL)",
+        "datastore": deployment.datastore == "local" and "--datastore=s3|azure|gs",
+    }
+    for what, instead in local.items():
+        if alone and instead:
+            yield BridgeError(
+                f"Step *{alone[0]}* runs in a pod, which shares no folder with others for *local* "
+                f"{what}. Export with {instead}, or mount a shared volume "
+                "(persistent_volume_claims) as METAFLOW_DATASTORE_SYSROOT_LOCAL."
+            )
