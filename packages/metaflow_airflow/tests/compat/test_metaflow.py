@@ -208,6 +208,38 @@ def test_parsed_graph():
     assert {node.name for node in upstream.parsed_graph(F(use_cli=False))} == {"start", "end"}
 
 
+def test_first_and_last():
+    from metaflow import FlowSpec, step
+
+    class F(FlowSpec):
+        @step(start=True)
+        def one(self):
+            self.next(self.two)
+
+        @step(end=True)
+        def two(self):
+            pass
+
+    assert upstream.first_and_last(F(use_cli=False)._graph) == ("one", "two")
+    assert upstream.first_and_last(object()) == ("start", "end")  # an older Metaflow
+
+
+def test_attached_decorators():
+    from metaflow import FlowSpec, retry, step
+    from metaflow.decorators import _attach_decorators
+
+    class F(FlowSpec):
+        @retry
+        @step
+        def start(self):
+            pass
+
+    flow = F(use_cli=False)
+    _attach_decorators(flow, ["timeout:seconds=9"])
+    node = next(iter(flow._graph))
+    assert [deco.name for deco in upstream.attached_decorators(node)] == ["timeout"]
+
+
 def test_own_flow_decorators():
     from metaflow import FlowSpec, project, step
 

@@ -11,22 +11,22 @@ from metaflow_airflow.cli.spoken import spoken
 from metaflow_airflow.cli.start_run import announce, run_options
 
 
-def without_defaults(command: click.Command) -> click.Command:
-    """Let the options of the flow's parameters be what was given alone.
+def parameters_as_given(command: click.Command) -> click.Command:
+    """Add the flow's parameters as options that are what was given alone.
 
     What is deployed has defaults of its own, and knows what it needs: the file here may differ.
     """
-    own = {option.name for option in command.original_params}
+    own = list(command.params)
+    command = parameters.add_custom_parameters(deploy_mode=False)(command)
     for option in command.params:
-        if option.name not in own:
+        if option not in own:
             option.default, option.required, option.show_default = None, False, False
             if option.type.name not in ("text", "integer", "float", "boolean", "JSON", "FilePath"):
                 option.type = click.STRING  # the step makes of it what the flow's own type does
     return command
 
 
-@without_defaults
-@parameters.add_custom_parameters(deploy_mode=False)
+@parameters_as_given
 @click.command(
     help="Start a run of the deployed flow. Its parameters are options of this command; those "
     "left out take their deployed defaults. The DAG must not be paused (see unsuspend)."

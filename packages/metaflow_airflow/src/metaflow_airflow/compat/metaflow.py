@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -212,6 +213,22 @@ def parsed_graph(flow: Any) -> Any:
     return flow._graph
 
 
+def first_and_last(graph: Any) -> tuple[str, str]:
+    """The names of a parsed graph's first and last step; older versions know no others."""
+    return getattr(graph, "start_step", "start"), getattr(graph, "end_step", "end")
+
+
+def attached_decorators(node: Any) -> Iterator[Any]:
+    """What the command line attached to a step of a parsed graph, users' own and mutators too.
+
+    Before 2.16 there are neither, and none says whether a mutator inserted it.
+    """
+    kinds = ("decorators", "wrappers", "config_decorators")
+    for decorator in chain.from_iterable(getattr(node, kind, ()) for kind in kinds):
+        if not decorator.statically_defined and getattr(decorator, "inserted_by", None) is None:
+            yield decorator
+
+
 def own_flow_decorators(flow: Any) -> Any:
     """A flow's own decorators, name -> instances; `decorators.flow_decorators` flattens them."""
     return flow._flow_decorators
@@ -223,10 +240,14 @@ def parameters(flow: Any) -> list[tuple[str, Any]]:
 
 
 def config_values(flow: Any) -> dict[str, Any]:
-    """A flow's Configs, name -> value; its state has with each whether it is plain text."""
-    from metaflow.flowspec import FlowStateItems
+    """A flow's Configs, name -> value; its state has with each whether it is plain text.
 
-    state = flow._flow_state[FlowStateItems.CONFIGS]
+    Before 2.19 the state's items have another name, and the value stands alone.
+    """
+    from metaflow import flowspec
+
+    items = getattr(flowspec, "FlowStateItems", None) or flowspec._FlowState
+    state = flow._flow_state.get(items.CONFIGS) or {}
     return {name: said[0] if isinstance(said, tuple) else said for name, said in state.items()}
 
 

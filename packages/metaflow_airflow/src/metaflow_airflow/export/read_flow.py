@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from itertools import chain
 from typing import Any
 
-from metaflow_airflow.compat.metaflow import config_values
+from metaflow_airflow.compat.metaflow import attached_decorators, config_values
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.plan.step import Python
 
@@ -59,11 +58,9 @@ def read_attached(obj: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]
     attached = {
         node.name: tuple(
             decorator.make_decorator_spec()
-            # As `run` hands them to its steps: users' own decorators and mutators too.
-            for decorator in chain(node.decorators, node.wrappers, node.config_decorators)
-            if not decorator.statically_defined
-            and decorator.inserted_by is None
-            and getattr(decorator, "name", None) not in _PLANNED
+            # As `run` hands them to its steps.
+            for decorator in attached_decorators(node)
+            if getattr(decorator, "name", None) not in _PLANNED
         )
         for node in obj.graph
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from metaflow_airflow.compat.metaflow import own_flow_decorators, parsed_graph
+from metaflow_airflow.compat.metaflow import first_and_last, own_flow_decorators, parsed_graph
 from metaflow_airflow.errors import BridgeError, NotSupportedError
 from metaflow_airflow.graph.flow_graph import Decorator, Graph, Kind, Step
 
@@ -29,7 +29,8 @@ def read_graph(flow: Any) -> Graph:
         BridgeError: for a decorator that does not say how many retries it wants.
     """
     source = parsed_graph(flow)
-    order = _topological(source)
+    first, last = first_and_last(source)
+    order = _topological(source, first)
     previous: dict[str, list[str]] = {name: [] for name in order}
     for name in order:
         for following in dict.fromkeys(source[name].out_funcs):
@@ -58,8 +59,8 @@ def read_graph(flow: Any) -> Graph:
         )
     return Graph(
         flow=source.name,
-        start=source.start_step,
-        end=source.end_step,
+        start=first,
+        end=last,
         steps=steps,
         doc=(source.doc or "").strip(),
         decorators=tuple(_flow_decorators(own_flow_decorators(flow))),
@@ -97,7 +98,7 @@ def _flow_decorators(decorators: Mapping[str, Iterable[Any]]) -> Iterable[Decora
             yield Decorator(name, dict(deco.attributes))
 
 
-def _topological(source: Any) -> list[str]:
+def _topological(source: Any, first: str) -> list[str]:
     """The steps' names, each after all that lead to it; a cycle is refused by naming it."""
     order: list[str] = []
     done: set[str] = set()
@@ -119,5 +120,5 @@ def _topological(source: Any) -> list[str]:
         done.add(name)
         order.append(name)
 
-    visit(source.start_step, [])
+    visit(first, [])
     return order[::-1]
