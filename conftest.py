@@ -7,7 +7,9 @@ from importlib.util import find_spec
 
 import pytest
 
-pytest_plugins = ["s3_server", "browser", *(["embedded.testing"] if find_spec("embedded") else [])]
+pytest_plugins = ["s3_server", "airflow_versions", "browser"]
+if find_spec("embedded"):
+    pytest_plugins.append("embedded.testing")
 
 
 def pytest_configure(config: pytest.Config) -> None:

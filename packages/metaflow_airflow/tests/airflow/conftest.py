@@ -48,6 +48,7 @@ class Bridge:
 
     environment: Mapping[str, str]
     client: AirflowClient
+    interpreter: str = sys.executable
     exported: set[str] = field(default_factory=set)
 
     def flow(
@@ -59,7 +60,7 @@ class Bridge:
     ) -> str:
         """Run a flow's command line; its standard output."""
         done = subprocess.run(
-            [sys.executable, str(path), "--no-pylint", *arguments],
+            [self.interpreter, str(path), "--no-pylint", *arguments],
             env=dict(self.environment),
             cwd=cwd,
             capture_output=True,
@@ -148,7 +149,7 @@ class Bridge:
     def python(self, program: str, *arguments: str, within: float = 120) -> Any:
         """What a program prints after ANSWER, run with the stack's settings."""
         done = subprocess.run(
-            [sys.executable, "-c", program, *arguments],
+            [self.interpreter, "-c", program, *arguments],
             env=dict(self.environment),
             capture_output=True,
             text=True,
@@ -160,7 +161,14 @@ class Bridge:
 
 
 @pytest.fixture(scope="session")
-def bridge(stack: Any) -> Bridge:
+def stack(request: pytest.FixtureRequest) -> Any:
+    """The embedded stack, or the Airflow that --airflow names."""
+    other = request.config.getoption("--airflow")
+    return request.getfixturevalue("other_airflow" if other else "stack")
+
+
+@pytest.fixture(scope="session")
+def bridge(stack: Any, flows_python: str) -> Bridge:
     environment = {**os.environ, **stack.environment()}
     client = AirflowClient(stack.airflow_url, *stack.airflow_login)
-    return Bridge(environment, client)
+    return Bridge(environment, client, flows_python)

@@ -6,18 +6,25 @@ from .conftest import FLOWS
 
 pytestmark = pytest.mark.stack
 
+
+def everywhere(shows, name, parameters):
+    """A case that is run on each version of Airflow."""
+    return pytest.param(name, parameters, marks=pytest.mark.every_airflow(shows))
+
+
 CASES = [
+    everywhere("linear", "names", {}),
+    everywhere("branches", "branches", {}),
+    everywhere("nested foreach", "nested", {"size": 2}),
+    everywhere("switch", "switches", {"way": "fan"}),
+    everywhere("retries, catch", "tried", {}),
     ("single", {}),
-    ("names", {}),
     ("odd", {}),
-    ("branches", {}),
-    ("switches", {"way": "fan"}),
     ("switches", {"way": "deep"}),
     ("switches", {"way": "deep", "inner": "y"}),
     ("switches", {"way": "out"}),
     ("maybe_fan", {"big_from": 2}),
     ("maybe_fan", {"big_from": 9}),
-    ("nested", {"size": 2}),
     ("looped", {}),
 ]
 
