@@ -65,8 +65,9 @@ def test_all_reasons_are_said_at_once(write_flow):
     start = graph["start"]
     changed = replace(start, decorators=(*start.decorators, POD, variables))
     graph = replace(graph, steps={**graph.steps, "start": changed})
-    local = {"options": ("--metadata=local",), "datastore": "local"}
-    deployment = replace(DEPLOYMENT, **local, connection="aws_default")
+    deployment = replace(
+        DEPLOYMENT, options=("--metadata=local",), datastore="local", connection="aws_default"
+    )
 
     with pytest.raises(NotSupportedError) as error:
         assemble(graph, deployment)
