@@ -20,7 +20,18 @@ user() { # policy's name, access key, secret key
   # Attaching what is attached is refused as no change.
   mc admin policy entities s3 --user "$2" | grep -q "$1" || mc admin policy attach s3 "$1" --user "$2"
 }
-user data-engineering "$DATA_ENGINEERING_S3_KEY" "$DATA_ENGINEERING_S3_SECRET"
-user ml-flows "$ML_FLOWS_S3_KEY" "$ML_FLOWS_S3_SECRET"
+user de-deploy "$DE_DEPLOY_S3_KEY" "$DE_DEPLOY_S3_SECRET"
+user de-run "$DE_RUN_S3_KEY" "$DE_RUN_S3_SECRET"
+user ml-deploy "$ML_DEPLOY_S3_KEY" "$ML_DEPLOY_S3_SECRET"
+user ml-run "$ML_RUN_S3_KEY" "$ML_RUN_S3_SECRET"
 user airflow "$AIRFLOW_S3_KEY" "$AIRFLOW_S3_SECRET"
 user metaflow-ui "$METAFLOW_UI_S3_KEY" "$METAFLOW_UI_S3_SECRET"
+
+# A key that was drawn anew is another user here: the one before it opens nothing any more.
+now=" $DE_DEPLOY_S3_KEY $DE_RUN_S3_KEY $ML_DEPLOY_S3_KEY $ML_RUN_S3_KEY $AIRFLOW_S3_KEY $METAFLOW_UI_S3_KEY "
+mc admin user list s3 | while read -r _ key _; do
+  case "$now" in
+    *" ${key:-} "*) ;;
+    *) mc admin user remove s3 "$key" ;;
+  esac
+done

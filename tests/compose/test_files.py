@@ -128,10 +128,30 @@ def test_no_team_may_write_what_is_the_other_teams() -> None:
             for resource in statement["Resource"]
         }
 
-    assert writes("data-engineering") == {"trip-data/*", "dags/data_engineering/*"}
     predictions = {"trip-data/predictions/*", "trip-data/made-up/predictions/*"}
-    assert writes("ml-flows") == {"metaflow/*", "dags/flows/*", *predictions}
+    assert writes("de-deploy") == {"dags/data_engineering/*"}
+    assert writes("de-run") == {"trip-data/*"}
+    assert writes("ml-deploy") == {"metaflow/*", "dags/flows/*", *predictions}
+    assert writes("ml-run") == {"metaflow/*", *predictions}
     assert writes("airflow") == writes("metaflow-ui") == set()
+
+
+def test_who_deploys_is_known_to_no_container_but_the_one_that_makes_the_users() -> None:
+    for name, service in services().items():
+        if name != "minio-init":
+            assert not re.search(r"_DEPLOY_S3_", json.dumps(service)), name
+
+
+def test_a_key_that_is_drawn_is_made_a_user_and_one_that_is_not_is_removed() -> None:
+    text = (ROOT / "services/minio/init.sh").read_text()
+    policies = {path.stem for path in (ROOT / "services/minio/policies").glob("*.json")}
+
+    made = dict(re.findall(r'^user (\S+) "\$(\w+)_S3_KEY"', text, re.MULTILINE))
+    kept = re.search(r'^now=" (.*) "$', text, re.MULTILINE)
+
+    assert made.keys() == policies
+    assert kept is not None
+    assert set(kept[1].split()) == {f"${name}_S3_KEY" for name in made.values()}
 
 
 @pytest.mark.parametrize("folder", ["services/airflow", "packages/pod_image"])

@@ -334,7 +334,7 @@ def test_data_engineers_deploy_without_a_new_image(
     mine = ROOT / "packages/data_engineering/src/data_engineering"
     copy = tmp_path / "data_engineering"
     shutil.copytree(mine, copy)
-    client = target.s3("DATA_ENGINEERING")
+    client = target.s3("DE_DEPLOY")
     try:
         for greeting in ("first", "second"):
             (copy / "greeting.py").write_text(f'TEXT = "the {greeting} greeting"\n')

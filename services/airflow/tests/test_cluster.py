@@ -14,8 +14,8 @@ ENVIRON = {
     "PODS_ADDRESS": "192.0.2.1",
     "S3_PORT": "9000",
     "METADATA_PORT": "8181",
-    "ML_FLOWS_S3_KEY": "key",
-    "ML_FLOWS_S3_SECRET": "secret",
+    "ML_RUN_S3_KEY": "key",
+    "ML_RUN_S3_SECRET": "secret",
 }
 
 

@@ -98,8 +98,8 @@ def pod_secret(environ: Mapping[str, str], *, own: bool) -> dict[str, Any]:
         "kind": "Secret",
         "metadata": {"name": SECRET, "namespace": NAMESPACE},
         "stringData": {
-            "AWS_ACCESS_KEY_ID": environ["ML_FLOWS_S3_KEY"],
-            "AWS_SECRET_ACCESS_KEY": environ["ML_FLOWS_S3_SECRET"],
+            "AWS_ACCESS_KEY_ID": environ["ML_RUN_S3_KEY"],
+            "AWS_SECRET_ACCESS_KEY": environ["ML_RUN_S3_SECRET"],
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": s3,
             "AWS_ALLOW_HTTP": "true",

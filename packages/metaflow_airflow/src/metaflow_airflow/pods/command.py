@@ -14,9 +14,17 @@ TERMINATION_LOG = "/dev/termination-log"
 _ARGUMENTS = f"--task env:{TASK_VARIABLE} --result {TERMINATION_LOG}"
 
 _DOWNLOAD = """\
-import boto3, os, sys
+import boto3, hashlib, os, sys
+bucket, key, sha = sys.argv[1:]
 client = boto3.client("s3", endpoint_url=os.environ.get("METAFLOW_S3_ENDPOINT_URL") or None)
-client.download_file(sys.argv[1], sys.argv[2], "package.tgz")
+client.download_file(bucket, key, "package.tgz")
+found = hashlib.sha1(open("package.tgz", "rb").read(), usedforsecurity=False).hexdigest()
+if found != sha:
+    print(
+        f"The code package s3://{bucket}/{key} has the hash {found}, not {sha} as deployed: it was"
+        " changed or cut. Deploy the flow again.", file=sys.stderr
+    )
+    sys.exit(78)
 """
 
 
@@ -54,7 +62,8 @@ def _from_package(task: StepTask) -> list[str]:
         ' --target "$folder/installed" boto3 requests',
         '  export PYTHONPATH="$folder/installed${PYTHONPATH:+:$PYTHONPATH}"',
         "fi",
-        f"python -c {shlex.quote(_DOWNLOAD)} {shlex.quote(bucket)} {shlex.quote(key)}",
+        shlex.join(["python", "-c", _DOWNLOAD, bucket, key, task.code_sha]),
+        # Nothing of it runs before it is known to be what was deployed.
         "tar -xzf package.tgz && rm package.tgz",
         f"exec python .mf_code/metaflow_airflow/runtime/launcher.py {_ARGUMENTS}",
     ]

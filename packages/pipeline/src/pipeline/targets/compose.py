@@ -121,7 +121,7 @@ class ComposeTarget(Target):
     def changed(self, file: str) -> float | None:
         """When an object was written last, rounded up to S3's whole seconds."""
         bucket, _, key = file.removeprefix("s3://").partition("/")
-        user = "ML_FLOWS" if file.startswith(_FLOWS) else "DATA_ENGINEERING"
+        user = "ML_DEPLOY" if file.startswith(_FLOWS) else "DE_DEPLOY"
         try:
             return s3.changed(self.s3(user), bucket, key)
         except (BotoCoreError, ClientError) as error:
@@ -149,7 +149,7 @@ class ComposeTarget(Target):
         return f"keys are in {self._env_file}, logs in `docker compose logs`, data in volumes"
 
     def environment(self) -> dict[str, str]:
-        """Return the whole environment of a flow command of the ML team."""
+        """Return the whole environment of a flow command: of an ML engineer, who may deploy."""
         username, password = self.airflow_login
         metadata = f"http://{self._settings['PODS_BIND_ADDRESS']}:{self._settings['METADATA_PORT']}"
         pods = {
@@ -163,7 +163,7 @@ class ComposeTarget(Target):
         }
         return (
             base_environment(self.state)
-            | self._s3_environment("ML_FLOWS")
+            | self._s3_environment("ML_DEPLOY")
             | {
                 "AWS_ALLOW_HTTP": "true",
                 "AWS_EC2_METADATA_DISABLED": "true",
@@ -204,7 +204,7 @@ class ComposeTarget(Target):
 
     def _deploy(self) -> None:
         """Put the data team's package into its bundle, and export the flows."""
-        changed = bundle.publish(self._data_package, _DATA, self.s3("DATA_ENGINEERING"))
+        changed = bundle.publish(self._data_package, _DATA, self.s3("DE_DEPLOY"))
         self._report("data_engineering", f"{changed} files changed in {_DATA}")
         exported = export_all(self)
         self._report("flows", f"exported to {_FLOWS}: {', '.join(exported) or 'nothing new'}")
@@ -250,7 +250,7 @@ class ComposeTarget(Target):
             self._report("secrets", f"drawn into {self._env_file}")
 
     def s3(self, user: str) -> Any:
-        """Return a client with the keys of a user: DATA_ENGINEERING or ML_FLOWS."""
+        """Return a client with the keys of a user: DE_DEPLOY, DE_RUN, ML_DEPLOY or ML_RUN."""
         return s3.client(self._s3_environment(user))
 
     def _s3_environment(self, user: str) -> dict[str, str]:
