@@ -92,7 +92,7 @@ SETTINGS: dict[str, Callable[[], str] | None] = {
     "AIRFLOW_API_SECRET_KEY": _hex,
     "AIRFLOW_JWT_SECRET": _hex,
     "K3S_TOKEN": _hex,
-    "# S3 users: of each team who deploys and what runs; Airflow's DAG bundles; Metaflow's UI.": None,
+    "# S3 users: of each team who deploys and what runs; Airflow's bundles; Metaflow's UI.": None,
     "DE_DEPLOY_S3_KEY": _s3_key,
     "DE_DEPLOY_S3_SECRET": _s3_secret,
     "DE_RUN_S3_KEY": _s3_key,

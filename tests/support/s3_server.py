@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,15 +71,23 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @contextmanager
-def running_in(directory: Path) -> Iterator[S3Server]:
-    """A server that keeps its data in an empty folder."""
+def running_in(
+    directory: Path, others: Sequence[Any] = (), policies: Sequence[Any] = ()
+) -> Iterator[S3Server]:
+    """A server that keeps its data in an empty folder.
+
+    Args:
+        others: identities besides the one that may do all. policies: what they name.
+    """
     access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
     identity = {
         "name": "tests",
         "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
-    (directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    (directory / "s3.json").write_text(
+        json.dumps({"identities": [identity, *others], "policies": [*policies]})
+    )
     (directory / "data").mkdir()
     weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if weed is None:
