@@ -3,72 +3,31 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from embedded.state import State
+from metaflow_airflow.airflow_api.client import AirflowClient
 from pipeline.targets.compose import ComposeTarget
 
-ROOT = Path(__file__).resolve().parents[2]
-STANDINS = "compose.yaml:tests/compose/standins.yaml"
-# Also Metaflow's: its UI has no stand-in.
-ALL_STANDINS = f"{STANDINS}:tests/compose/standin-metadata.yaml"
-KUBECONFIG = os.environ.get("KUBECONFIG", "")
-POD_IMAGE = "platform/pod:local"
-METADATA_IMAGE = "public.ecr.aws/outerbounds/metaflow_metadata_service:v2.5.1"
-NO_METAFLOW = f"{METADATA_IMAGE} is neither here nor can it be pulled: "
-_PULL = 300
-
-
-def has_docker() -> bool:
-    return (
-        shutil.which("docker") is not None
-        and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
-    )
-
-
-def succeeds(*words: str) -> bool:
-    try:
-        done = subprocess.run(["docker", *words], capture_output=True, check=False, timeout=_PULL)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
-
-
-def has_image(name: str) -> bool:
-    return succeeds("image", "inspect", name)
-
-
-@cache
-def has_metaflow() -> bool:
-    """Whether Metaflow's own image is here, or can be pulled."""
-    return has_image(METADATA_IMAGE) or succeeds("pull", "--quiet", METADATA_IMAGE)
-
-
-def docker(*words: str, check: bool = True) -> str:
-    done = subprocess.run(
-        ["docker", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=900
-    )
-    assert done.returncode == 0 or not check, f"docker {words}:\n{done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
-
-
-def kubectl(*words: str) -> str:
-    """Ask the cluster about the namespace of the steps."""
-    program = shutil.which("kubectl")
-    assert program, "there is no kubectl on the PATH"
-    done = subprocess.run(
-        [program, "--namespace", "flows", *words], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"kubectl {words}:\n{done.stderr}"
-    return done.stdout
+from .engine import (
+    ALL_STANDINS,
+    KUBECONFIG,
+    NO_METAFLOW,
+    POD_IMAGE,
+    ROOT,
+    STANDINS,
+    docker,
+    has_image,
+    has_metaflow,
+    kubectl,
+)
+from .shooting import Shooting, crash, in_mid_step, restart
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +65,48 @@ def target(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield ComposeTarget(State.at(state), lambda name, text: None)
     finally:
         print(docker("compose", "down", "--volumes", "--timeout", "10", check=False))
+
+
+@pytest.fixture(scope="module")
+def ran(target: ComposeTarget) -> list[str]:
+    """The pipeline's output; servers are killed and restarted while it runs."""
+    at: dict[str, Callable[[], object]]
+    if KUBECONFIG:
+        at = {
+            r"TrainTripDurationFlow +start +deferred": lambda: in_mid_step(
+                lambda: crash("triggerer")
+            ),
+            # A process on a worker dies with the scheduler's container; a pod does not.
+            r"TrainTripDurationFlow +choose +deferred": lambda: in_mid_step(
+                lambda: crash("scheduler")
+            ),
+            r"PredictTripDurationFlow +\w+ +deferred": lambda: restart("postgres", "minio"),
+        }
+    else:
+        at = {
+            r"TrainTripDurationFlow +\w+ +running": lambda: crash("triggerer"),
+            r"PredictTripDurationFlow +\w+ +running": lambda: restart("postgres", "minio"),
+        }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "pipeline", "--target", "compose", "--keep",
+         "--state", str(target.state.root), "--source", "generator", "--rows", "4000"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    shooting = Shooting(process, at)
+    try:
+        shooting.start()
+        shooting.join(1500)
+        assert process.wait(30) == 0, "".join(shooting.lines[-60:])
+    finally:
+        process.terminate()  # nothing, where it has ended
+        process.wait(60)
+    assert shooting.error is None, shooting.error
+    assert not shooting.missed
+    return shooting.lines
+
+
+@pytest.fixture(scope="module")
+def api(ran: list[str], target: ComposeTarget) -> AirflowClient:
+    """Airflow, after the pipeline."""
+    return AirflowClient(target.airflow_url, *target.airflow_login)

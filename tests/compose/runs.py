@@ -17,6 +17,8 @@ from pipeline import task_log
 from pipeline.targets.compose import ComposeTarget
 from waiting import until
 
+from .engine import kubectl
+
 
 def create(target: ComposeTarget, file: Path, *options: str) -> None:
     """Export a flow: it is in Airflow when the command returns."""
@@ -35,12 +37,19 @@ def trigger(api: AirflowClient, dag_id: str, conf: dict[str, str]) -> str:
 
 
 def task_of(api: AirflowClient, dag_id: str, run: str, task_id: str = "start") -> Any:
-    return next(t for t in api.task_instances(dag_id, run) if t["task_id"] == task_id)
+    def found() -> Any:
+        every = api.task_instances(dag_id, run)
+        return next((task for task in every if task["task_id"] == task_id), None)
+
+    return until(found, f"{task_id} of {dag_id} {run}")
 
 
 def said(api: AirflowClient, task: Any) -> list[str]:
-    """What the last try of a task instance logged."""
-    return task_log.lines(api.log(task))
+    """What the last try of a task instance has logged so far: nothing before it began."""
+    try:
+        return task_log.lines(api.log(task))
+    except NotFoundError:
+        return []
 
 
 def has_dag(api: AirflowClient, dag_id: str, word: str) -> bool:
@@ -55,6 +64,13 @@ def end_of(api: AirflowClient, dag_id: str, run: str) -> str:
     ended = lambda: api.run(dag_id, run)["state"] in ("success", "failed")  # noqa: E731
     until(ended, f"the end of {dag_id} {run}")
     return str(api.run(dag_id, run)["state"])
+
+
+def ended(api: AirflowClient, dag_id: str, run: str) -> None:
+    """Leave nothing of a run behind, whatever became of it: the tests after it want the room."""
+    if api.run(dag_id, run)["state"] not in ("success", "failed"):
+        api.set_run_state(dag_id, run, "failed")
+    until(lambda: not kubectl("get", "pods", "--output", "name"), "the end of all pods")
 
 
 def pipeline_run(ran: list[str]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from waiting import until
 
-from .conftest import docker, kubectl
+from .engine import docker, kubectl
 
 
 class Shooting(threading.Thread):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ALL_STANDINS, STANDINS, docker, has_docker
+from .engine import ALL_STANDINS, STANDINS, docker, has_docker
 
 pytestmark = [
     pytest.mark.docker,

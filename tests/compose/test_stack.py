@@ -9,11 +9,8 @@ the steps run as pods there, otherwise as processes on Airflow's worker.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,8 +26,7 @@ from pipeline.targets import bundle
 from pipeline.targets.compose import ComposeTarget
 from waiting import until
 
-from .conftest import (
-    KUBECONFIG,
+from .engine import (
     NO_METAFLOW,
     POD_IMAGE,
     ROOT,
@@ -39,12 +35,14 @@ from .conftest import (
     has_image,
     has_metaflow,
     kubectl,
+    needs_cluster,
 )
 from .runs import (
     attempts,
     create,
     drawn,
     end_of,
+    ended,
     has_dag,
     pipeline_run,
     said,
@@ -52,95 +50,20 @@ from .runs import (
     task_of,
     trigger,
 )
-from .shooting import Shooting, container, crash, in_mid_step, restart, running_pods
+from .shooting import container, crash, in_mid_step, restart, running_pods
 
 TRAIN = "trip_duration.prod.TrainTripDurationFlow"
 PREDICT = "trip_duration.prod.PredictTripDurationFlow"
 TROUBLED = Path(__file__).parent / "troubled.py"
+GREETING = Path(__file__).parent / "greeting.py"
+GREETING_DAG = Path(__file__).parent / "greeting_dag.py"
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
-FLOW = """
-from metaflow import FlowSpec, step
-
-class Greeting(FlowSpec):
-    @step
-    def start(self):
-        print("the {} greeting")
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-
-if __name__ == "__main__":
-    Greeting()
-"""
-DAG = """
-from airflow.sdk import dag, task
-from data_engineering.greeting import TEXT
-
-@dag(schedule=None, tags=["{}"])
-def greeting():
-    @task
-    def greet():
-        print(TEXT)
-
-    greet()
-
-greeting()
-"""
-
-
-def needs_cluster(test: Callable[..., None]) -> Any:
-    reason = "no cluster: $KUBECONFIG is not set"
-    return pytest.mark.cluster(pytest.mark.skipif(not KUBECONFIG, reason=reason)(test))
-
 
 pytestmark = [
     pytest.mark.docker,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(not has_docker(), reason="no Docker engine answers"),
 ]
-
-
-@pytest.fixture(scope="module")
-def ran(target: ComposeTarget) -> list[str]:
-    """The pipeline's output; servers are killed and restarted while it runs."""
-    at: dict[str, Callable[[], object]]
-    if KUBECONFIG:
-        at = {
-            r"TrainTripDurationFlow +start +deferred": lambda: in_mid_step(
-                lambda: crash("triggerer")
-            ),
-            # A process on a worker dies with the scheduler's container; a pod does not.
-            r"TrainTripDurationFlow +choose +deferred": lambda: in_mid_step(
-                lambda: crash("scheduler")
-            ),
-            r"PredictTripDurationFlow +\w+ +deferred": lambda: restart("postgres", "minio"),
-        }
-    else:
-        at = {
-            r"TrainTripDurationFlow +\w+ +running": lambda: crash("triggerer"),
-            r"PredictTripDurationFlow +\w+ +running": lambda: restart("postgres", "minio"),
-        }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "pipeline", "--target", "compose", "--keep",
-         "--state", str(target.state.root), "--source", "generator", "--rows", "4000"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
-    shooting = Shooting(process, at)
-    shooting.start()
-    shooting.join(1500)
-    assert process.wait(30) == 0, "".join(shooting.lines[-60:])
-    assert shooting.error is None, shooting.error
-    assert not shooting.missed
-    return shooting.lines
-
-
-@pytest.fixture(scope="module")
-def api(ran: list[str], target: ComposeTarget) -> AirflowClient:
-    """Airflow, after the pipeline."""
-    return AirflowClient(target.airflow_url, *target.airflow_login)
 
 
 def test_the_pipeline_ends_well_although_servers_die(ran: list[str]) -> None:
@@ -185,7 +108,8 @@ def test_the_metaflow_ui_has_timeline_dag_log_and_card_of_a_run(ran: list[str]) 
         assert {each["step_name"] for each in timeline} == steps
         assert all(each["status"] == "completed" and each["duration"] > 0 for each in timeline)
         assert set(data(f"{place}/dag")["steps"]) == steps | {"hold_back"}
-        log = data(f"{place}/steps/start/tasks/t/logs/out")
+        (start,) = (each["task_id"] for each in timeline if each["step_name"] == "start")
+        log = data(f"{place}/steps/start/tasks/{start}/logs/out")
         assert any("learn from" in line["line"] for line in log)
         (card,) = data(f"{place}/steps/{step}/tasks/{task}/cards")
         page = ui.get(f"{place}/steps/{step}/tasks/{task}/cards/{card['hash']}").text
@@ -218,24 +142,29 @@ def shot(api: AirflowClient, target: ComposeTarget) -> Shot:
 
     create(target, TROUBLED, "--with", "kubernetes:cpu=0.25")
     run = trigger(api, "Troubled", {"how": "steady"})
-    until(lambda: says("second 3"), "the step's log in Airflow")
-    (name,) = running_pods("Troubled")
-    for shoot in (
-        lambda: crash("triggerer"),
-        lambda: crash("scheduler"),
-        lambda: restart("postgres", "minio"),
-    ):
-        in_mid_step(shoot, "Troubled")
-        docker("compose", "up", "--detach", "--wait")
-    lines = said(api, task_of(api, "Troubled", run))
-    pod = json.loads(kubectl("get", name, "--output", "json"))
-    kubectl("exec", name, "--", "touch", "/tmp/enough")
-    state = end_of(api, "Troubled", run)
-    start = task_of(api, "Troubled", run)
-    return Shot(
-        pod, lines, said(api, start), state, start["try_number"],
-        attempts(target, "Troubled", run_id("Troubled", run))["start/t"],
-    )  # fmt: skip
+    try:
+        until(lambda: says("second 3"), "the step's log in Airflow")
+        (name,) = running_pods("Troubled")
+        for shoot in (
+            lambda: crash("triggerer"),
+            lambda: crash("scheduler"),
+            lambda: restart("postgres", "minio"),
+        ):
+            in_mid_step(shoot, "Troubled")
+            docker("compose", "up", "--detach", "--wait")
+        lines = said(api, task_of(api, "Troubled", run))
+        pod = json.loads(kubectl("get", name, "--output", "json"))
+        kubectl("exec", name, "--", "touch", "/tmp/enough")
+        state = end_of(api, "Troubled", run)
+        start = task_of(api, "Troubled", run)
+        (numbers,) = (
+            each
+            for task, each in attempts(target, "Troubled", run_id("Troubled", run)).items()
+            if task.startswith("start/")
+        )
+        return Shot(pod, lines, said(api, start), state, start["try_number"], numbers)
+    finally:
+        ended(api, "Troubled", run)
 
 
 @needs_cluster
@@ -270,12 +199,14 @@ def fails(api: AirflowClient, target: ComposeTarget) -> Callable[..., str]:
     def run(how: str, kubernetes: str, meanwhile: Callable[[], object] = lambda: None) -> str:
         create(target, TROUBLED, "--with", f"kubernetes:{kubernetes}")
         name = trigger(api, "Troubled", {"how": how})
-        meanwhile()
-        assert end_of(api, "Troubled", name) == "failed"
-        start = task_of(api, "Troubled", name)
-        assert start["try_number"] == 1
-        until(lambda: not kubectl("get", "pods", "--output", "name"), "the end of all pods")
-        return "\n".join(said(api, start))
+        try:
+            meanwhile()
+            assert end_of(api, "Troubled", name) == "failed"
+            start = task_of(api, "Troubled", name)
+            assert start["try_number"] == 1
+            return "\n".join(said(api, start))
+        finally:
+            ended(api, "Troubled", name)
 
     return run
 
@@ -318,7 +249,7 @@ def test_ml_engineers_deploy_without_a_new_image(
     before = [container(service, "{{.Id}} {{.Image}}") for service in AIRFLOW]
     for greeting in ("first", "second"):
         flow = tmp_path / "greeting.py"
-        flow.write_text(FLOW.format(greeting))
+        flow.write_text(GREETING.read_text().replace("first", greeting))
 
         create(target, flow, *target.export_options)
         run = trigger(api, "Greeting", {})
@@ -338,7 +269,8 @@ def test_data_engineers_deploy_without_a_new_image(
     try:
         for greeting in ("first", "second"):
             (copy / "greeting.py").write_text(f'TEXT = "the {greeting} greeting"\n')
-            (copy / "dags/greeting_dag.py").write_text(DAG.format(greeting))
+            text = GREETING_DAG.read_text().replace("first", greeting)
+            (copy / "dags/greeting_dag.py").write_text(text)
             bundle.publish(copy, "s3://dags/data_engineering", client)
             until(lambda: has_dag(api, "greeting", greeting), "the DAG")  # noqa: B023
 
