@@ -6,6 +6,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from airflow.sdk.exceptions import ParamValidationError
 from metaflow_airflow.airflow_api.deployments import NotOursError, list_deployments, read_record
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph.read_graph import read_graph
@@ -28,6 +29,7 @@ DEPLOYMENT = Deployment(
     environment={"METAFLOW_CARD_S3ROOT": "s3://bucket/cards"},
     python=Python("uv run python", ("uv sync", 'echo "a\\b"')),
 )
+NUMBERS = {"minimum": -(2**63), "maximum": 2**64 - 1}
 PARAMETERS = (
     Parameter("n", "integer", 3, description=HELP),
     Parameter("when"),
@@ -68,17 +70,36 @@ def test_airflow_reads_the_same_record(text, tmp_path):
     dag = runpy.run_path(str(path))["dag"]
 
     assert {name: dag.params.get_param(name).schema for name in dag.params} == {
-        "n": {"type": "integer"},
+        "n": {"type": "integer", **NUMBERS},
         "when": {"type": ["null", "string"]},
         "who": {"type": "string"},
-        "data": {"type": ["object", "array", "string", "number", "boolean", "null"]},
+        "data": {
+            "type": ["object", "array", "string", "number", "boolean", "null"],
+            "items": {"$ref": "#"},
+            "additionalProperties": {"$ref": "#"},
+            **NUMBERS,
+        },
         "table": {"type": "string", "pattern": r'^"?\{'},
     }
     assert dag.params.get_param("n").description == HELP
     assert dag.params["data"] == {"a": [1, None, '"""']}
     deployment = dag.get_task("start").definition.deployment
-    assert deployment.json_parameters == ("data",)
+    assert deployment.json_parameters == deployment.null_parameters == ("data",)
     assert deployment.python == DEPLOYMENT.python
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n", 2**64), ("data", 1e22), ("data", [1, {"a": [-(2**63) - 1]}])],
+)
+def test_airflow_itself_refuses_a_number_that_no_worker_would_be_sent(text, tmp_path, name, value):
+    path = tmp_path / "dag.py"
+    path.write_text(text)
+    params = runpy.run_path(str(path))["dag"].params
+
+    with pytest.raises(ParamValidationError, match=r"(maximum|minimum) of"):
+        params[name] = value
+    params["n"], params["data"] = 2**64 - 1, [1.5, {"a": [None, "x", -(2**63)]}]
 
 
 @pytest.mark.parametrize("name", ["hooked", "nested", "switches", "maybe_fan"])

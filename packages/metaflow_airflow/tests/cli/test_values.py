@@ -26,7 +26,7 @@ def deployed(command):
 def test_values_stay_what_they_are_from_the_command_line(deployed):
     defaults = {each.name: each.default for each in deployed.record().parameters}
     assert (defaults["cfg"], defaults["n"], defaults["big"]) == ({"a": 1}, 1, None)
-    for text in ('"42"', '"hello"', "[]", "0", '{"a": null}'):
+    for text in ('"42"', '"hello"', "[]", "0", "null", '{"a": null}'):
         deployed.good("trigger", "--cfg", text)
         assert deployed.conf() == {"cfg": json.loads(text)}
 
@@ -54,7 +54,7 @@ def test_values_stay_what_they_are_from_python(deployed):
         import json
         from metaflow import DeployedFlow
         found = DeployedFlow.from_deployment("Flow", impl="airflow")
-        for value in ("42", "hello", ["zone"] * 30_000, {"a": None}, 0):
+        for value in ("42", "hello", ["zone"] * 30_000, {"a": None}, 0, None):
             found.trigger(cfg=value)
         found.trigger(table="./rows.csv", n=7)
         for words in ({"n": "x"}, {"table": "./none.csv"}, {"m": 1}):
@@ -66,19 +66,20 @@ def test_values_stay_what_they_are_from_python(deployed):
     refused = deployed.python(program).splitlines()
 
     given = [run["conf"] for run in deployed.airflow.runs]
-    assert [conf["cfg"] for conf in given[:5]] == [
+    assert [conf["cfg"] for conf in given[:6]] == [
         "42",
         "hello",
         ["zone"] * 30_000,
         {"a": None},
         0,
+        None,
     ]
-    assert given[5]["n"] == 7
-    assert json.loads(given[5]["table"])["size"] == 14
+    assert given[6]["n"] == 7
+    assert json.loads(given[6]["table"])["size"] == 14
     assert "'x' is of the wrong type; integer was deployed" in refused[0]
     assert "the file none.csv cannot be read: No such file" in refused[1]
     assert "without a parameter *m*" in refused[2]
-    assert len(given) == 6
+    assert len(given) == 7
 
 
 def test_a_help_text_of_any_signs_is_read_back(command):

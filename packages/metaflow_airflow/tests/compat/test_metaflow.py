@@ -6,9 +6,10 @@ import inspect
 import json
 import sys
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 
 import pytest
+from metaflow import FlowSpec
 from metaflow.datastore import FlowDataStore
 from metaflow_airflow.compat import metaflow as upstream
 from metaflow_airflow.wire.exit_codes import DISALLOW_RETRY
@@ -300,3 +301,28 @@ def test_project_flow_name():
         assert current.project_flow_name == "p.user.a-b.F"
     assert current.project_flow_name == "p.user.a@b.F"
     current._update_env({"project_flow_name": None})
+
+
+def converted(text):
+    from metaflow.parameters import JSONType
+
+    return upstream.convert_null(JSONType.convert)(text, SimpleNamespace(name="cfg"), None)
+
+
+def test_convert_null():
+    from metaflow.parameters import DelayedEvaluationParameter
+
+    assert converted('{"a": null}') == {"a": None}
+    null = converted("null")
+    assert isinstance(null, DelayedEvaluationParameter)
+    assert (null(), null(return_str=True)) == (None, None)
+    # Whoever makes the run's parameters evaluates it.
+    assert "isinstance(val, DelayedEvaluationParameter)" in inspect.getsource(FlowSpec)
+
+
+def test_keep_null(monkeypatch):
+    from metaflow.parameters import JSONType
+
+    monkeypatch.setattr(JSONType, "convert", JSONType.convert)
+    upstream.keep_null()
+    assert JSONType.convert("null", SimpleNamespace(name="cfg"), None)() is None

@@ -24,6 +24,7 @@ VALUES: dict[str, Any] = {
     "yes": True,
     "no": False,
     "data": {"list": [1, 2.5, None, True, "ä"], "nested": {"": []}},
+    "null": "null",  # as JSON text
     "words": "x,y,z",
     "nothing": None,
     "retry_count": "-1",
@@ -44,6 +45,7 @@ def test_values_of_every_type_arrive(platform: Platform, run: LauncherRun) -> No
     expected = {
         **VALUES,
         "real": VALUES["real-number"],
+        "null": None,
         "words": ["x", "y", "z"],
         "depth": 3,
     }

@@ -35,13 +35,15 @@ def run_conf(record: Record, given: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of a run; what is not in it takes the deployed default.
 
     Args:
-        given: values by parameter name, a file's as where its content is; None: not given.
+        given: values by parameter name, a file's as where its content is; None: not given, but for
+            a parameter of type JSON that was deployed with another default.
 
     Raises:
         BridgeError: an unknown parameter, one that is required, a value of another type, one that
             Airflow takes and no step would get; each by its name.
     """
-    values = {name: value for name, value in given.items() if value is not None}
+    nulls = {each.name for each in record.parameters if each.takes_null}
+    values = {name: value for name, value in given.items() if value is not None or name in nulls}
     checked_values(record, values)
     missing = [each.name for each in record.parameters if each.required and each.name not in values]
     if missing:

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-# Airflow's database keeps 1e22 as a whole number, and its workers are sent no larger ones.
-_LEAST, _MOST = -(2**63), 2**64 - 1
+from metaflow_airflow.plan.record import LEAST, MOST
 
 
 def unsayable(value: Any) -> tuple[Any, str] | None:
@@ -31,7 +30,7 @@ def _why_not(value: object) -> str | None:
         return f"JSON has no {type(value).__name__}"
     if not math.isfinite(value):
         return "JSON has finite numbers only"
-    if value == int(value) and not _LEAST <= value <= _MOST:
+    if value == int(value) and not LEAST <= value <= MOST:
         return "its workers are handed numbers of at most 64 bits"
     return None
 

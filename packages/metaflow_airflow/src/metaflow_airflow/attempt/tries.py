@@ -77,7 +77,8 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
         texts = {
             name: json.dumps(value, ensure_ascii=False)
             for name, value in parameters.items()
-            if name in deployment.json_parameters and value is not None
+            if name in deployment.json_parameters
+            and (value is not None or name in deployment.null_parameters)
         }
         init = Init(task_id=parameters_id, parameters={**parameters, **texts}, clone=origin)
     if resume and not life.cleared and not definition.hooks:

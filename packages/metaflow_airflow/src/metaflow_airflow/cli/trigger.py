@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from metaflow import parameters
@@ -9,6 +10,7 @@ from metaflow._vendor import click
 
 from metaflow_airflow.cli.spoken import spoken
 from metaflow_airflow.cli.start_run import announce, run_options
+from metaflow_airflow.compat.metaflow import convert_null
 
 
 def parameters_as_given(command: click.Command) -> click.Command:
@@ -23,6 +25,9 @@ def parameters_as_given(command: click.Command) -> click.Command:
             option.default, option.required, option.show_default = None, False, False
             if option.type.name not in ("text", "integer", "float", "boolean", "JSON", "FilePath"):
                 option.type = click.STRING  # the step makes of it what the flow's own type does
+            if option.type.name == "JSON":
+                option.type = copy(option.type)
+                option.type.convert = convert_null(option.type.convert)
     return command
 
 

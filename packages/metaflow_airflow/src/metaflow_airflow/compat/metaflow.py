@@ -239,6 +239,29 @@ def parameters(flow: Any) -> list[tuple[str, Any]]:
     return list(flow._get_parameters())
 
 
+def convert_null(convert: Callable[..., Any]) -> Callable[..., Any]:
+    """JSON's null as a value: click takes None for an option that was not given.
+
+    Metaflow evaluates a DelayedEvaluationParameter after click has read the options.
+    """
+    from metaflow.parameters import DelayedEvaluationParameter
+
+    def converted(value: Any, param: Any, ctx: Any) -> Any:
+        found = convert(value, param, ctx)
+        if found is None:
+            return DelayedEvaluationParameter(param.name, "default", lambda return_str: None)
+        return found
+
+    return converted
+
+
+def keep_null() -> None:
+    """Let the options of type JSON of this process have null as a value."""
+    from metaflow.parameters import JSONType
+
+    JSONType.convert = convert_null(JSONType.convert)
+
+
 def config_values(flow: Any) -> dict[str, Any]:
     """A flow's Configs, name -> value; its state has with each whether it is plain text.
 

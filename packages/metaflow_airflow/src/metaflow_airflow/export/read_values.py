@@ -22,7 +22,7 @@ def read_options(flow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     given = {}
     for _, parameter in parameters(flow):
         value = values.get(parameter.name.replace("-", "_").lower())
-        if parameter.IS_CONFIG_PARAMETER or value is None:
+        if parameter.IS_CONFIG_PARAMETER or value is None:  # JSON's null is one that is evaluated
             continue
         if isinstance(value, DelayedEvaluationParameter):
             value = value(return_str=True)

@@ -100,13 +100,16 @@ class MetaflowFlow:
             BridgeError: a newer bridge wrote it, or it cannot be read.
         """
         read = Record.from_json(record)
-        json_parameters = [each.name for each in read.parameters if each.kind == "json"]
+        kinds = {
+            "json_parameters": tuple(each.name for each in read.parameters if each.kind == "json"),
+            "null_parameters": tuple(each.name for each in read.parameters if each.takes_null),
+        }
         flow = cls(
             read.flow,
             format=read.format,
             exported_by=read.exported_by,
             **{field.name: getattr(read.deployment, field.name) for field in fields(Deployment)}
-            | {"json_parameters": json_parameters},
+            | kinds,
             **words,
         )
         flow._parameters = read.parameters
@@ -119,13 +122,7 @@ class MetaflowFlow:
 
         found = {}
         for each in self._parameters:
-            types = list(each.types)
-            schema: dict[str, Any] = {"type": types if len(types) > 1 else types[0]}
-            if each.kind == "file":  # where its content is; a path means nothing to a worker
-                schema["pattern"] = r'^"?\{'
-            if each.description:
-                schema["description"] = each.description
-            found[each.name] = Param(*([] if each.required else [each.default]), **schema)
+            found[each.name] = Param(*([] if each.required else [each.default]), **each.schema)
         return found
 
     def __str__(self) -> str:

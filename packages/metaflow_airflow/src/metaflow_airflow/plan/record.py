@@ -16,6 +16,9 @@ from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.plan.step import Deployment, Python
 
 Kind = Literal["string", "integer", "number", "boolean", "json", "file"]
+# Airflow's database keeps 1e22 as a whole number, and its workers are sent none beyond 64 bits.
+LEAST, MOST = -(2**63), 2**64 - 1
+_NUMBERS = {"minimum": LEAST, "maximum": MOST}
 _JSON_TYPES = ("object", "array", "string", "number", "boolean", "null")
 
 
@@ -38,12 +41,32 @@ class Parameter:
     encoding: str | None = None
 
     @property
+    def takes_null(self) -> bool:
+        """Whether null is a value, and not the word for the flow's own default."""
+        return self.kind == "json" and self.default is not None
+
+    @property
     def types(self) -> tuple[str, ...]:
         """The JSON schema types that it takes."""
         if self.kind == "json":
             return _JSON_TYPES
         own = "string" if self.kind == "file" else self.kind
         return (own,) if self.required or self.default is not None else ("null", own)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """What Airflow takes for it, as JSON schema."""
+        types = list(self.types)
+        found: dict[str, Any] = {"type": types if len(types) > 1 else types[0]}
+        if self.kind in ("integer", "number", "json"):
+            found |= _NUMBERS
+        if self.kind == "json":  # and each part of it: "#" is this schema
+            found |= {"items": {"$ref": "#"}, "additionalProperties": {"$ref": "#"}}
+        if self.kind == "file":  # where its content is; a path means nothing to a worker
+            found["pattern"] = r'^"?\{'
+        if self.description:
+            found["description"] = self.description
+        return found
 
 
 @dataclass(frozen=True)

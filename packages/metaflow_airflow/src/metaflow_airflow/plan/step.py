@@ -158,6 +158,7 @@ class Deployment:
         python: of its steps; None for the one that they find where they run.
         connection: the Airflow connection that gives steps their AWS credentials.
         json_parameters: names of the parameters of type JSON, whose texts are texts.
+        null_parameters: those of them for which null is a value, as they have another default.
     """
 
     script: str
@@ -176,6 +177,7 @@ class Deployment:
     python: Python | None = None
     connection: str | None = None
     json_parameters: tuple[str, ...] = ()
+    null_parameters: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.script} ({self.code_sha[:12]})"

@@ -11,6 +11,7 @@ class ParametersFlow(FlowSpec):  # type: ignore[misc, unused-ignore]
     yes = Parameter("yes", default=False)
     no = Parameter("no", default=True)
     data = Parameter("data", type=JSONType, default="[]")
+    null = Parameter("null", type=JSONType, default="[1]")
     words = Parameter("words", default="a,b", separator=",")
     nothing = Parameter("nothing", default=None)
     retry_count = Parameter("retry_count", default="mine")

@@ -29,6 +29,7 @@ def import_metaflow(task: StepTask, root: Path) -> None:
         metaflow = importlib.import_module("metaflow")
         importlib.import_module("metaflow.cli")
         upstream.forget_flow_dependent_modules()
+        upstream.keep_null()
         config = importlib.import_module("metaflow.metaflow_config")
     except ImportError as error:
         raise LaunchError(
