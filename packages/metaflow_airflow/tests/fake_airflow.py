@@ -26,6 +26,7 @@ class FakeAirflow:
         tokens: those that it takes; the last one is what a login gets.
         pauses: of each DAG, what its details say of a pause.
         parsed: the tokens of files that were to be read again.
+        version: that it says of itself.
         on_ask: called before a DAG's source is told; it plays the DAG processor, as on_parse does
             when a file is to be read again.
     """
@@ -39,6 +40,7 @@ class FakeAirflow:
     deleted: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=lambda: ["t"])
     parsed: list[str] = field(default_factory=list)
+    version: str = "3.3.2"
     on_ask: Callable[[], None] = lambda: None
     on_parse: Callable[[], None] = lambda: None
     url: str = ""
@@ -116,6 +118,7 @@ class FakeAirflow:
 
 _ROUTES: dict[str, Callable[..., tuple[int, Any]]] = {
     r"POST /auth/token": lambda self, body: (201, {"access_token": self.tokens[-1]}),
+    r"GET /api/v2/version": lambda self, body: (200, {"version": self.version}),
     r"GET /api/v2/dags": lambda self, body: (200, {"dags": [self._dag(d) for d in self.sources]}),
     r"GET /api/v2/dags/([^/]+)/details": lambda self, body, dag_id: (200, self._dag(dag_id)),
     r"GET /api/v2/dagSources/([^/]+)": lambda self, body, dag_id: self._source(dag_id),

@@ -42,6 +42,27 @@ def test_what_airflow_does_not_load_is_taken_back(command):
     assert (command.dags / "Flow.py").read_text() == former
 
 
+def test_an_airflow_that_starts_nothing_in_its_triggerer_gets_workers_for_pods(command):
+    command.write()
+    # A volume, as this metadata is a folder; of both versions the newer one is asked last.
+    pods = ("--with", 'kubernetes:persistent_volume_claims={"runs": "/runs"}')
+    for version, place, waits in (
+        ("3.2.2", "worker", "starts no task in its triggerer (3.3 does): a worker waits"),
+        ("3.3.2", "triggerer", ""),
+    ):
+        command.airflow.version = version
+
+        created, explained = (command.good(verb, options=pods) for verb in ("create", "explain"))
+
+        assert waits in created
+        assert waits in explained
+        assert ("starts no task" in created) is bool(waits)
+        worker = place == "worker"
+        assert ('pods_on="worker"' in (command.dags / "Flow.py").read_text()) is worker
+        assert ("pods: a worker waits for each" in explained) is worker
+    assert "starts no task" not in command.good("create"), "without pods nobody is asked"
+
+
 def test_a_pool_that_nobody_made_is_refused(command):
     command.write()
     assert "has no such pool" in command.refused("create", "--worker-pool", "narrow")

@@ -64,6 +64,10 @@ class AirflowClient:
         """Sign in, and look whether that lets anything be asked."""
         self._get("dags", {"limit": 1})
 
+    def version(self) -> str:
+        """Airflow's own, such as "3.3.2"."""
+        return str(self._get("version")["version"])
+
     def dag(self, dag_id: str) -> dict[str, Any]:
         """A DAG's details (parameters, tags, paused, last parse)."""
         return self._get(f"dags/{_path(dag_id)}/details")

@@ -64,6 +64,10 @@ def deploy(
     if client:
         client.check()
         export.check_pool(client)
+        export, different = export.suited_to(plan, client)
+        if different:
+            tell(different)
+            plan = export.plan()
     folder = dags_folder() if is_read(file) else None
     publication = find_publication(dag_id, target, folder, client)
     ready()

@@ -10,6 +10,7 @@ from typing import Any
 
 from metaflow_airflow.airflow_api.client import AirflowClient
 from metaflow_airflow.airflow_api.settings import setting
+from metaflow_airflow.compat.airflow_release import starts_in_triggerer
 from metaflow_airflow.compat.metaflow import config_values
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export import naming, read_flow
@@ -101,6 +102,22 @@ class Export:
                 "start no step. Make it (airflow pools set NAME SLOTS DESCRIPTION), or name "
                 "another one."
             )
+
+    def suited_to(self, plan: Plan, client: AirflowClient) -> tuple[Export, str]:
+        """The export as the Airflow that will run it can carry it out, and what is different.
+
+        Returns:
+            This one and no text, where nothing has to be.
+        """
+        if self.pods_on == "worker" or not plan.has_pods:
+            return self, ""
+        version = client.version()
+        if starts_in_triggerer(version):
+            return self, ""
+        return replace(self, pods_on="worker"), (
+            f"Airflow {version} at {client.url} starts no task in its triggerer (3.3 does): "
+            "a worker waits for each pod, as with --pods-on worker."
+        )
 
     def check(self) -> Plan:
         """Plan what Airflow will run, or refuse what cannot; its code is not uploaded yet.

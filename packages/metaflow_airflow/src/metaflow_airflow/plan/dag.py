@@ -161,6 +161,11 @@ class Plan:
             elif isinstance(block, PlannedStep):
                 yield block
 
+    @property
+    def has_pods(self) -> bool:
+        """Whether a step runs in a pod."""
+        return any(step.pod for step in self.steps())
+
     def record(self, exported_by: str) -> Record:
         """What the DAG file says of the deployment.
 

@@ -7,6 +7,11 @@ from collections.abc import Iterator, Mapping
 from metaflow_airflow.plan.dag import Block, Body, HooksTask, Items, Plan
 from metaflow_airflow.plan.step import PlannedStep
 
+_PODS = {
+    "triggerer": "the triggerer follows them all (Airflow before 3.3: a worker waits for each)",
+    "worker": "a worker waits for each",
+}
+
 
 def explain(plan: Plan) -> str:
     """What the DAG will do, a line a task; indented lines run once for each item."""
@@ -21,6 +26,8 @@ def explain(plan: Plan) -> str:
         default = "required" if parameter.required else f"default {parameter.default!r}"
         lines.append(f"  parameter {parameter.name}: {' or '.join(parameter.types)}, {default}")
     lines += [f"  sensor {sensor.name}, waits by {sensor.operator}" for sensor in plan.sensors]
+    if plan.has_pods:
+        lines.append(f"  pods: {_PODS[plan.pods_on]}")
     switches = {step.name: step.chooses for step in plan.steps() if step.chooses}
     for block in plan.blocks:
         lines += [f"  {line}" for line in _block(block, switches)]
