@@ -64,7 +64,7 @@ class Hostile(FlowSpec):
         self.picture = png()
         self.rows = [{"name": "a", "count": 1}, {"name": "b", "count": 2}]
         self.code = date(2024, 1, 31)  # what only running code can load
-        self.boroughs = ["Bronx", "Brooklyn"]
+        self.boroughs = ["Bronx", "Brooklyn", "{{ 7 * 7 }}"]
         self.next(self.measure, foreach="boroughs")
 
     @step

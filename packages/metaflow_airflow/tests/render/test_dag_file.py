@@ -9,6 +9,7 @@ from metaflow_airflow.export.read_parameters import read_parameters
 from metaflow_airflow.graph.read_graph import read_graph
 from metaflow_airflow.plan.assemble import assemble
 from metaflow_airflow.plan.dag import Schedule
+from metaflow_airflow.plan.notifications import Notifications, Notifier
 from metaflow_airflow.plan.record import Parameter
 from metaflow_airflow.plan.step import Deployment
 from metaflow_airflow.render import render
@@ -191,3 +192,15 @@ def test_exit_hooks_stand_after_the_last_step(flow, tmp_path):
     flow.exit_outcome("end")
 """)
     assert_formatted(tmp_path / "hooked.py", text)
+
+
+def test_notifiers_are_airflows_own_whose_names_are_told_apart(write_flow, tmp_path):
+    teller = Notifier("a.b.Teller", {"conn_id": "alerts", "to": ["x"]})
+    notifications = Notifications(on_error=(teller, Notifier("c.Teller")), on_success=(teller,))
+    text = render(plan_of(write_flow(STEPS), notifications=notifications))
+
+    assert "from a.b import Teller\nfrom c import Teller as Teller_2\n" in text
+    told = 'Teller(conn_id="alerts", to=["x"])'
+    assert f"on_failure_callback=[{told}, Teller_2()],\n" in text
+    assert f"on_success_callback=[{told}],\n" in text
+    assert_formatted(tmp_path / "dag.py", text)

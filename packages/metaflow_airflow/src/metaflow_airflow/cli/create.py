@@ -96,6 +96,20 @@ from metaflow_airflow.plan.assemble import MAX_ITERATIONS
     "for each, as KubernetesPodOperator has it.",
 )
 @click.option(
+    "--notify-on-error",
+    multiple=True,
+    metavar="NOTIFIER",
+    help="Tell of a run that failed by an Airflow notifier; repeatable. slack, slack_webhook, "
+    "smtp, pagerduty or the path of any notifier's class, then its arguments: "
+    "smtp:to=ops@example.com.",
+)
+@click.option(
+    "--notify-on-success",
+    multiple=True,
+    metavar="NOTIFIER",
+    help="Tell of a run that succeeded, likewise.",
+)
+@click.option(
     "--wait",
     type=int,
     callback=at_least(0),
@@ -123,6 +137,8 @@ def create(
     worker_pool: str | None,
     connection: str | None,
     pods_on: str,
+    notify_on_error: tuple[str, ...],
+    notify_on_success: tuple[str, ...],
     wait: int,
     as_json: bool,
     deployer_attribute_file: str | None,
@@ -141,6 +157,8 @@ def create(
         pool=worker_pool,
         connection=connection,
         pods_on=pods_on,
+        notify_on_error=notify_on_error,
+        notify_on_success=notify_on_success,
         paused=paused,
         catchup=catchup,
     )

@@ -84,6 +84,8 @@ class Export:
     paused: bool | None = None
     catchup: bool = False
     max_iterations: int = MAX_ITERATIONS
+    notify_on_error: tuple[str, ...] = ()
+    notify_on_success: tuple[str, ...] = ()
 
     @property
     def dag_id(self) -> str:
@@ -190,6 +192,8 @@ class Export:
             pods_on=self.pods_on,
             timeout=self.timeout,
             max_iterations=self.max_iterations,
+            notify_on_error=self.notify_on_error,
+            notify_on_success=self.notify_on_success,
             kubernetes_conn_id=setting(KUBERNETES_CONN_ID) or None,
         )
 

@@ -9,6 +9,7 @@ from metaflow_airflow.graph import Graph, Kind, Step
 from metaflow_airflow.plan.blocks import build_blocks
 from metaflow_airflow.plan.dag import Block, HooksTask, OutcomeTask, Plan, Schedule, Sensor
 from metaflow_airflow.plan.exit_hooks import read_hooks
+from metaflow_airflow.plan.notifications import Notifications, read_notifications
 from metaflow_airflow.plan.pod import pod_of
 from metaflow_airflow.plan.record import Parameter, Project
 from metaflow_airflow.plan.refuse import Refusals, refuse_graph, refuse_names, refuse_pods
@@ -44,6 +45,8 @@ def assemble(
     kubernetes_conn_id: str | None = None,
     catchup: bool = False,
     max_iterations: int = MAX_ITERATIONS,
+    notify_on_error: Sequence[str] = (),
+    notify_on_success: Sequence[str] = (),
 ) -> Plan:
     """Plan the whole DAG of a flow, or refuse it.
 
@@ -58,6 +61,7 @@ def assemble(
             kubernetes_conn_id: see Plan.
         catchup: see Schedule.
         max_iterations: of a switch that may choose itself.
+        notify_on_error, notify_on_success: notifiers besides those of the flow's decorators.
 
     Raises:
         BridgeError: all that Airflow cannot run, by step, decorator, reason and way out.
@@ -77,6 +81,9 @@ def assemble(
     schedule = refusals.of(partial(_schedule, graph, catchup=catchup), None)
     sensors: tuple[Sensor, ...] = refusals.of(partial(read_sensors, graph), ())
     hooks = refusals.of(partial(read_hooks, graph), None)
+    notifications = refusals.of(
+        partial(read_notifications, graph, notify_on_error, notify_on_success), Notifications()
+    )
     refusals.add(refuse_graph(graph))
     refusals.add(refuse_names(graph, dag_id, collected))
     refusals.add(refuse_secrets(deployment, parameters, tuple(graph.steps.values())))
@@ -113,6 +120,7 @@ def assemble(
         pods_on=pods_on,
         timeout=timeout,
         kubernetes_conn_id=kubernetes_conn_id,
+        notifications=notifications,
     )
 
 

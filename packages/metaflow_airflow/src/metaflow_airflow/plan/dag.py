@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from metaflow_airflow.plan.notifications import Notifications
 from metaflow_airflow.plan.record import Parameter, Project, Record
 from metaflow_airflow.plan.step import (
     FORMAT,
@@ -134,6 +135,7 @@ class Plan:
         pool: Airflow's pool for the steps. timeout: seconds for a whole run.
         kubernetes_conn_id: the Airflow connection to the cluster; None for Airflow's default one.
         pods_on: who waits for the pods: the triggerer, or a worker for each.
+        notifications: who is told of a run's end.
     """
 
     dag_id: str
@@ -152,6 +154,7 @@ class Plan:
     timeout: int | None = None
     kubernetes_conn_id: str | None = None
     pods_on: str = "triggerer"
+    notifications: Notifications = field(default_factory=Notifications)
 
     def steps(self) -> Iterator[PlannedStep]:
         """All steps, in the blocks' order."""

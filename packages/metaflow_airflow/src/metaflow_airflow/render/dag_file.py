@@ -17,6 +17,7 @@ from metaflow_airflow.plan.dag import (
     Plan,
     Sensor,
 )
+from metaflow_airflow.plan.notifications import Notifier
 from metaflow_airflow.plan.step import PlannedStep, Pod, Python
 from metaflow_airflow.render.literals import Source, call
 
@@ -65,6 +66,7 @@ def _imports(plan: Plan) -> list[str]:
     return [
         *(["from datetime import timedelta", ""] if plan.timeout or deltas else []),
         *(f"from {module} import {name}" for module, name in sorted(modules.items())),
+        *_notifier_imports(plan),
         "from airflow.sdk import DAG",
         f"from metaflow_airflow.operators import {', '.join(_names(plan))}",
         *(
@@ -72,6 +74,30 @@ def _imports(plan: Plan) -> list[str]:
             if plan.schedule
             else []
         ),
+    ]
+
+
+def _notifier_names(plan: Plan) -> dict[str, str]:
+    """The notifiers' classes by their paths, as the file calls them: no name stands for two."""
+    found: dict[str, str] = {}
+    for notifier in (*plan.notifications.on_error, *plan.notifications.on_success):
+        same = sum(path.rpartition(".")[2] == notifier.name for path in found)
+        found.setdefault(notifier.path, f"{notifier.name}_{same + 1}" if same else notifier.name)
+    return found
+
+
+def _notifier_imports(plan: Plan) -> list[str]:
+    lines = []
+    for path, name in sorted(_notifier_names(plan).items()):
+        module, _, own = path.rpartition(".")
+        lines.append(f"from {module} import {own}" + (f" as {name}" if name != own else ""))
+    return lines
+
+
+def _callbacks(plan: Plan, notifiers: tuple[Notifier, ...]) -> list[Source]:
+    names = _notifier_names(plan)
+    return [
+        Source(call(names[each.path], **each.arguments, _indent=8, _tail=1)) for each in notifiers
     ]
 
 
@@ -161,6 +187,8 @@ def _dag(plan: Plan) -> str:
         is_paused_upon_creation=plan.paused,
         max_active_tasks=plan.max_workers,
         dagrun_timeout=timeout,
+        on_failure_callback=_callbacks(plan, plan.notifications.on_error),
+        on_success_callback=_callbacks(plan, plan.notifications.on_success),
         default_args={"owner": plan.deployment.owner} if plan.deployment.owner else None,
         # Metaflow's tags may be longer than Airflow's; the run has them all.
         tags=sorted({"metaflow", *(tag for tag in plan.deployment.tags if len(tag) <= _TAG)}),
