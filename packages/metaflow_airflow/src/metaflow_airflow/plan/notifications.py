@@ -137,8 +137,9 @@ def read_notifier(text: str, *, failed: bool) -> Notifier:
     if known is None:
         return Notifier(name, arguments)
     message = _FAILED if failed else _SUCCEEDED
-    said = dict.fromkeys(known.message, message) | (known.on_error if failed else known.on_success)
-    return Notifier(known.path, {**said, **arguments})
+    said = dict.fromkeys(known.message, message)
+    more = known.on_error if failed else known.on_success
+    return Notifier(known.path, {**said, **more, **arguments})
 
 
 def _texts(value: object) -> list[str]:
