@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import BytesIO
-from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -208,37 +206,6 @@ def save_text(datastore: Any, path: str, text: str) -> None:
     datastore._storage_impl.save_bytes([(path, BytesIO(text.encode()))], overwrite=True)
 
 
-def parsed_graph(flow: Any) -> Any:
-    """A flow's graph as Metaflow has parsed it; steps read it as `_graph` too."""
-    return flow._graph
-
-
-def first_and_last(graph: Any) -> tuple[str, str]:
-    """The names of a parsed graph's first and last step; older versions know no others."""
-    return getattr(graph, "start_step", "start"), getattr(graph, "end_step", "end")
-
-
-def attached_decorators(node: Any) -> Iterator[Any]:
-    """What the command line attached to a step of a parsed graph, users' own and mutators too.
-
-    Before 2.16 there are neither, and none says whether a mutator inserted it.
-    """
-    kinds = ("decorators", "wrappers", "config_decorators")
-    for decorator in chain.from_iterable(getattr(node, kind, ()) for kind in kinds):
-        if not decorator.statically_defined and getattr(decorator, "inserted_by", None) is None:
-            yield decorator
-
-
-def own_flow_decorators(flow: Any) -> Any:
-    """A flow's own decorators, name -> instances; `decorators.flow_decorators` flattens them."""
-    return flow._flow_decorators
-
-
-def parameters(flow: Any) -> list[tuple[str, Any]]:
-    """Names and objects of a flow's parameters, Configs too; no public list of them is."""
-    return list(flow._get_parameters())
-
-
 def convert_null(convert: Callable[..., Any]) -> Callable[..., Any]:
     """JSON's null as a value: click takes None for an option that was not given.
 
@@ -260,39 +227,3 @@ def keep_null() -> None:
     from metaflow.parameters import JSONType
 
     JSONType.convert = convert_null(JSONType.convert)
-
-
-def config_values(flow: Any) -> dict[str, Any]:
-    """A flow's Configs, name -> value; its state has with each whether it is plain text.
-
-    Before 2.19 the state's items have another name, and the value stands alone.
-    """
-    from metaflow import flowspec
-
-    items = getattr(flowspec, "FlowStateItems", None) or flowspec._FlowState
-    state = flow._flow_state.get(items.CONFIGS) or {}
-    return {name: said[0] if isinstance(said, tuple) else said for name, said in state.items()}
-
-
-def file_encoding(kind: Any) -> str | None:
-    """How the text of an IncludeFile is encoded, by its type; None for bytes.
-
-    `_is_text` and `_encoding` of its FilePathClass are said nowhere else.
-    """
-    return str(kind._encoding) if kind._is_text else None
-
-
-@contextmanager
-def project_flow_name(name: str) -> Iterator[None]:
-    """Let Metaflow take another name for that of the flow in its @project.
-
-    `_update_env` is what @project itself sets it by.
-    """
-    from metaflow import current
-
-    given = current.project_flow_name
-    current._update_env({"project_flow_name": name})
-    try:
-        yield
-    finally:
-        current._update_env({"project_flow_name": given})

@@ -11,15 +11,15 @@ from typing import Any
 from metaflow_airflow.airflow_api.client import AirflowClient
 from metaflow_airflow.airflow_api.settings import setting
 from metaflow_airflow.compat.airflow_release import starts_in_triggerer
-from metaflow_airflow.compat.metaflow import config_values
+from metaflow_airflow.compat.metaflow_export import config_values
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export import naming, read_flow
 from metaflow_airflow.export.check_configs import check_configs
 from metaflow_airflow.export.check_datastore import check_datastore
 from metaflow_airflow.export.check_hooks import check_hooks
 from metaflow_airflow.export.code_package import CodePackage, make_package, script_path
-from metaflow_airflow.export.installed_package import version_tags
 from metaflow_airflow.export.places import DagFile, Place, place_of
+from metaflow_airflow.export.provenance import with_provenance
 from metaflow_airflow.export.read_parameters import read_parameters
 from metaflow_airflow.graph.read_graph import read_graph
 from metaflow_airflow.plan.assemble import MAX_ITERATIONS, assemble
@@ -169,7 +169,7 @@ class Export:
         graph = read_graph(self.obj.flow)
         decorators, attached = read_flow.read_attached(self.obj)
         pythons = read_flow.read_pythons(self.obj)
-        return assemble(
+        plan = assemble(
             graph,
             self._deployment(decorators, pythons.get(graph.start)),
             dag_id=self.dag_id,
@@ -196,6 +196,7 @@ class Export:
             notify_on_success=self.notify_on_success,
             kubernetes_conn_id=setting(KUBERNETES_CONN_ID) or None,
         )
+        return with_provenance(plan, script_path())
 
     def _deployment(self, decorators: tuple[str, ...], python: Python | None) -> Deployment:
         from metaflow.util import get_username
@@ -206,7 +207,7 @@ class Export:
             datastore_root=self.obj.flow_datastore.datastore_root,
             options=read_flow.read_options(self.obj),
             decorators=decorators,
-            tags=tuple(dict.fromkeys((*self.tags, *version_tags(script_path())))),
+            tags=self.tags,
             namespace=self.namespace,
             owner=get_username() or "",
             environment=read_flow.read_settings(),

@@ -9,6 +9,7 @@ from typing import Any
 from metaflow.exception import MetaflowException
 
 from metaflow_airflow.compat import metaflow as upstream
+from metaflow_airflow.compat import metaflow_export
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.plan.record import Project
 
@@ -41,7 +42,7 @@ def resolve_name(name: str | None) -> Name:
     if not project_flow_name:
         return Name(*resolve_dag_name(name))
     # What Metaflow calls the flow, in steps too, stays; its own function refuses such a name.
-    with upstream.project_flow_name(VALID_NAME.sub("-", project_flow_name)):
+    with metaflow_export.project_flow_name(VALID_NAME.sub("-", project_flow_name)):
         return Name(*resolve_dag_name(name))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from metaflow_airflow.compat.metaflow import attached_decorators, config_values
+from metaflow_airflow.compat.metaflow_export import attached_decorators, config_values
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.plan.step import Python
 

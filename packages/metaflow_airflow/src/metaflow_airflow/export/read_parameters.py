@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from metaflow_airflow.airflow_api.sayable import unsayable
-from metaflow_airflow.compat.metaflow import file_encoding
-from metaflow_airflow.compat.metaflow import parameters as declared
+from metaflow_airflow.compat.metaflow_export import file_encoding
+from metaflow_airflow.compat.metaflow_export import parameters as declared
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.plan.record import Kind, Parameter
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metaflow_airflow.compat.metaflow import parameters
+from metaflow_airflow.compat.metaflow_export import parameters
 from metaflow_airflow.errors import BridgeError
 
 

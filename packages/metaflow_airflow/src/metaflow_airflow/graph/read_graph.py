@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from metaflow_airflow.compat.metaflow import first_and_last, own_flow_decorators, parsed_graph
+from metaflow_airflow.compat.metaflow_export import (
+    first_and_last,
+    own_flow_decorators,
+    parsed_graph,
+)
 from metaflow_airflow.errors import BridgeError, NotSupportedError
 from metaflow_airflow.graph.flow_graph import Decorator, Graph, Kind, Step
 
