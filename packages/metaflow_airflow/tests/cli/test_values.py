@@ -82,6 +82,22 @@ def test_values_stay_what_they_are_from_python(deployed):
     assert len(given) == 7
 
 
+def test_a_deployer_asks_the_airflow_that_its_own_env_names(deployed):
+    """As `create` and `delete`, which are processes with that environment."""
+    program = """
+        import os
+        from metaflow import Deployer
+        names = ("URL", "USERNAME", "PASSWORD")
+        env = {f"METAFLOW_AIRFLOW_REST_API_{name}": "" for name in names}
+        env = {name: os.environ.pop(name) for name in env}
+        os.chdir("../work")
+        deployed = Deployer("flow.py", pylint=False, env=env).airflow().create()
+        print(deployed.trigger(n=8).pathspec)
+    """
+    assert deployed.python(program).splitlines()[-1].startswith("Flow/airflow-")
+    assert deployed.conf() == {"n": 8}
+
+
 def test_a_help_text_of_any_signs_is_read_back(command):
     words = "C:\\users\\ann \"\"\" ''' {braces} %s ends in \\"
     command.write(f'n = Parameter("n", default=1, help={words!r})')

@@ -80,12 +80,13 @@ def test_forget_flow_dependent_modules(monkeypatch):
     assert not hasattr(metaflow, "cli")
 
 
-def test_configured(tmp_path, monkeypatch):
-    (tmp_path / "config.json").write_text(json.dumps({"METAFLOW_X": "1"}))
-    monkeypatch.setenv("METAFLOW_HOME", str(tmp_path))
-    monkeypatch.delenv("METAFLOW_PROFILE", raising=False)
-    assert upstream.configured("METAFLOW_X")
-    assert not upstream.configured("METAFLOW_Y")
+def test_configuration(tmp_path):
+    for profile, url in (("", "http://one"), ("_other", "http://two")):
+        text = json.dumps({"METAFLOW_AIRFLOW_REST_API_URL": url})
+        (tmp_path / f"config{profile}.json").write_text(text)
+    for more, url in (({}, "http://one"), ({"METAFLOW_PROFILE": "other"}, "http://two")):
+        found = upstream.configuration({"METAFLOW_HOME": str(tmp_path), **more})
+        assert found == {"METAFLOW_AIRFLOW_REST_API_URL": url}
 
 
 def test_storage_of():
@@ -194,26 +195,15 @@ def test_log_upload_delay():
     assert 0 < upstream.log_upload_delay(0) < upstream.log_upload_delay(10_000)
 
 
-def converted(text):
-    from metaflow.parameters import JSONType
+def test_keep_null(monkeypatch):
+    from metaflow.parameters import DelayedEvaluationParameter, JSONType
 
-    return upstream.convert_null(JSONType.convert)(text, SimpleNamespace(name="cfg"), None)
-
-
-def test_convert_null():
-    from metaflow.parameters import DelayedEvaluationParameter
-
-    assert converted('{"a": null}') == {"a": None}
-    null = converted("null")
+    monkeypatch.setattr(JSONType, "convert", JSONType.convert)
+    upstream.keep_null()
+    param = SimpleNamespace(name="cfg")
+    assert JSONType.convert('{"a": null}', param, None) == {"a": None}
+    null = JSONType.convert("null", param, None)
     assert isinstance(null, DelayedEvaluationParameter)
     assert (null(), null(return_str=True)) == (None, None)
     # Whoever makes the run's parameters evaluates it.
     assert "isinstance(val, DelayedEvaluationParameter)" in inspect.getsource(FlowSpec)
-
-
-def test_keep_null(monkeypatch):
-    from metaflow.parameters import JSONType
-
-    monkeypatch.setattr(JSONType, "convert", JSONType.convert)
-    upstream.keep_null()
-    assert JSONType.convert("null", SimpleNamespace(name="cfg"), None)() is None

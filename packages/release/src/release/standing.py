@@ -28,11 +28,6 @@ class Standing:
     entries: dict[str, list[str]]
     following: Version | None
 
-    @property
-    def last_tag(self) -> str | None:
-        """The tag of the last release."""
-        return self.part.tag(str(self.last)) if self.last else None
-
 
 def standing(workspace: Workspace, repository: Repository, part: Part) -> Standing:
     """Look where a part stands.

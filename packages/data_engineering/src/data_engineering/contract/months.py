@@ -67,15 +67,6 @@ def month_after(month: str) -> str:
     return f"{year + 1}-01" if number == 12 else f"{year}-{number + 1:02}"
 
 
-def months_before(month: str, count: int) -> list[str]:
-    """Return the `count` months before, the latest first."""
-    found = []
-    for _ in range(count):
-        month = month_before(month)
-        found.append(month)
-    return found
-
-
 def months_in(span: str) -> list[str]:
     """Return the months of 2019-01..2025-12, both ends included, or of one month alone.
 

@@ -51,13 +51,16 @@ class AirflowClient:
         self._signed_in = False
 
     @classmethod
-    def from_settings(cls) -> AirflowClient:
+    def from_settings(cls, environment: Mapping[str, str] | None = None) -> AirflowClient:
         """The client that settings describe.
+
+        Args:
+            environment: whose settings; this process's unless it is given.
 
         Raises:
             BridgeError: its address or a login is not set.
         """
-        url, login = settings()
+        url, login = settings(environment)
         return cls(url, login=login)
 
     def check(self) -> None:

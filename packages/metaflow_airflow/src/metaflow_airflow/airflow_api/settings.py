@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from metaflow_airflow.airflow_api.login import CommandLogin, Login, PasswordLogin, TokenLogin
+from metaflow_airflow.compat.metaflow import configuration
 from metaflow_airflow.errors import BridgeError
 
 URL, USERNAME, PASSWORD, TOKEN, TOKEN_COMMAND = (
@@ -16,26 +18,37 @@ URL, USERNAME, PASSWORD, TOKEN, TOKEN_COMMAND = (
 )
 
 
-def setting(name: str) -> str | None:
-    """A setting of Metaflow's configuration (METAFLOW_<name> in the environment, or its file)."""
-    if value := os.environ.get(f"METAFLOW_{name}"):
-        return value
-    from metaflow.metaflow_config_funcs import from_conf
+def setting(name: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """A setting of Metaflow's configuration (METAFLOW_<name> in the environment, or its file).
 
-    value = from_conf(name)
+    Args:
+        environment: where to look; this process's unless it is given.
+    """
+    variable = f"METAFLOW_{name}"
+    if value := (os.environ if environment is None else environment).get(variable):
+        return value
+    if environment is None:
+        from metaflow.metaflow_config_funcs import from_conf
+
+        value = from_conf(name)
+    else:
+        value = configuration(environment).get(variable)
     return str(value) if value else None
 
 
-def settings() -> tuple[str, Login]:
+def settings(environment: Mapping[str, str] | None = None) -> tuple[str, Login]:
     """Airflow's address and the login that is set.
 
     The first that is set counts: TOKEN_COMMAND, TOKEN, USERNAME with PASSWORD.
+
+    Args:
+        environment: see setting.
 
     Raises:
         BridgeError: naming what is not set.
     """
     names = (URL, TOKEN_COMMAND, TOKEN, USERNAME, PASSWORD)
-    url, command, token, username, password = map(setting, names)
+    url, command, token, username, password = (setting(name, environment) for name in names)
     login = _login(command, token, username, password)
     if url and login:
         return url, login

@@ -10,7 +10,7 @@ from metaflow._vendor import click
 
 from metaflow_airflow.cli.spoken import spoken
 from metaflow_airflow.cli.start_run import announce, run_options
-from metaflow_airflow.compat.metaflow import convert_null
+from metaflow_airflow.compat.metaflow import keep_null
 
 
 def parameters_as_given(command: click.Command) -> click.Command:
@@ -27,7 +27,7 @@ def parameters_as_given(command: click.Command) -> click.Command:
                 option.type = click.STRING  # the step makes of it what the flow's own type does
             if option.type.name == "JSON":
                 option.type = copy(option.type)
-                option.type.convert = convert_null(option.type.convert)
+                keep_null(option.type)
     return command
 
 

@@ -7,11 +7,13 @@ not before that is there.
 from __future__ import annotations
 
 import functools
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 PARAMETERS = "_parameters"
 """The step whose one task holds a run's parameters."""
@@ -43,11 +45,15 @@ def forget_flow_dependent_modules() -> None:
             vars(sys.modules[parent]).pop(leaf, None)
 
 
-def configured(name: str) -> bool:
-    """Whether Metaflow's configuration file sets a METAFLOW_… variable; no public question is."""
+def configuration(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What Metaflow's configuration file says to a process with this environment.
+
+    `init_config` reads the variables of its own process; what is imported has read them before.
+    """
     from metaflow.metaflow_config_funcs import init_config
 
-    return name in init_config()
+    with patch.dict(os.environ, environment):
+        return dict(init_config())
 
 
 def storage_of(kind: str) -> Any:
@@ -206,24 +212,18 @@ def save_text(datastore: Any, path: str, text: str) -> None:
     datastore._storage_impl.save_bytes([(path, BytesIO(text.encode()))], overwrite=True)
 
 
-def convert_null(convert: Callable[..., Any]) -> Callable[..., Any]:
-    """JSON's null as a value: click takes None for an option that was not given.
+def keep_null(kind: Any = None) -> None:
+    """Let a type of click's (JSONType unless given) have JSON's null as a value.
 
-    Metaflow evaluates a DelayedEvaluationParameter after click has read the options.
+    Click takes None for "not given"; a DelayedEvaluationParameter is evaluated after click.
     """
-    from metaflow.parameters import DelayedEvaluationParameter
+    from metaflow.parameters import DelayedEvaluationParameter, JSONType
+
+    convert = (kind := kind or JSONType).convert
 
     def converted(value: Any, param: Any, ctx: Any) -> Any:
-        found = convert(value, param, ctx)
-        if found is None:
-            return DelayedEvaluationParameter(param.name, "default", lambda return_str: None)
-        return found
+        if (found := convert(value, param, ctx)) is not None:
+            return found
+        return DelayedEvaluationParameter(param.name, "default", lambda return_str: None)
 
-    return converted
-
-
-def keep_null() -> None:
-    """Let the options of type JSON of this process have null as a value."""
-    from metaflow.parameters import JSONType
-
-    JSONType.convert = convert_null(JSONType.convert)
+    kind.convert = converted

@@ -30,7 +30,7 @@ class AirflowTriggeredRun(TriggeredRun):
     @property
     def status(self) -> str | None:
         """PENDING (until the start step has registered), RUNNING, SUCCEEDED or FAILED."""
-        client, dag_id = AirflowClient.from_settings(), self.deployer.name
+        client, dag_id = _client(self.deployer), self.deployer.name
         try:
             if self._dag_run_id is None:
                 self._dag_run_id = find_run(client, dag_id, self._run_id).dag_run_id
@@ -121,7 +121,7 @@ class AirflowDeployedFlow(DeployedFlow):
     def production_token(self) -> str | None:
         """The production token of the deployment."""
         try:
-            record = find_deployment(AirflowClient.from_settings(), self.deployer.name)
+            record = find_deployment(_client(self.deployer), self.deployer.name)
         except NotFoundError:
             return None
         return record.deployment.production_token or None
@@ -138,7 +138,7 @@ class AirflowDeployedFlow(DeployedFlow):
         RuntimeError
             A value is refused, or Airflow did not take it.
         """
-        client = AirflowClient.from_settings()
+        client = _client(self.deployer)
         try:
             record = find_deployment(client, self.deployer.name)
             conf = run_conf(record, as_given(record, kwargs))
@@ -165,7 +165,7 @@ class AirflowDeployedFlow(DeployedFlow):
         RuntimeError
             A value is refused, or Airflow did not take it.
         """
-        client = AirflowClient.from_settings()
+        client = _client(self.deployer)
         try:
             record = find_deployment(client, self.deployer.name)
             changed = as_given(record, kwargs)
@@ -198,6 +198,11 @@ class AirflowDeployedFlow(DeployedFlow):
     def delete(self, **kwargs: Any) -> bool:
         """Delete the DAG (options: file, authorize)."""
         return _run_verb(self.deployer, "delete", **kwargs)
+
+
+def _client(deployer: Any) -> AirflowClient:
+    """Airflow where the deployer deploys: its env= and profile= count, as for `create`."""
+    return AirflowClient.from_settings(deployer.env_vars)
 
 
 def _verb(deployer: Any, verb: str, **kwargs: Any) -> Any:

@@ -21,6 +21,6 @@ def bound_workers(environ: Mapping[str, str]) -> dict[str, str]:
 
     Needs Metaflow, whose configuration file may name it too.
     """
-    if VARIABLE in environ or upstream.configured(VARIABLE):
+    if VARIABLE in environ or VARIABLE in upstream.configuration(environ):
         return dict(environ)
     return {**environ, VARIABLE: str(min(_MOST, _A_CORE * len(os.sched_getaffinity(0))))}
