@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import runpy
+import socket
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -125,6 +127,25 @@ def session(tables: Engine) -> Iterator[Session]:
 
 
 @pytest.fixture
+def silent_server() -> Iterator[str]:
+    """Takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken: list[socket.socket] = []
+
+        def take() -> None:
+            while True:
+                try:
+                    taken.append(listening.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=take, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        for connection in taken:
+            connection.close()
+
+
+@pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is: the time that a page has is another test's affair."""
     monkeypatch.setattr(datastore, "SECONDS", 60)
@@ -136,14 +157,18 @@ def deployed(session, flow, tmp_path, patience) -> Deployed:
     return deploy(session, flow("hostile"), tmp_path)
 
 
-def deploy(session: Session, flow: Any, folder: Path) -> Deployed:
-    """A flow as Airflow has it once its DAG file was parsed."""
+def deploy(session: Session, flow: Any, folder: Path, **deployment: str) -> Deployed:
+    """A flow as Airflow has it once its DAG file was parsed; its datastore is a folder."""
     root = folder / "datastore"
     (root / "mf.cards").mkdir(parents=True)
-    deployment = Deployment(
-        "flow.py", code="c", code_sha="3f9c", datastore="local", datastore_root=str(root)
+    words: dict[str, Any] = {
+        "code": "c",
+        "datastore": "local",
+        "datastore_root": str(root),
+    } | deployment
+    plan = assemble(
+        read_graph(flow), Deployment("flow.py", **words), parameters=[Parameter("city")]
     )
-    plan = assemble(read_graph(flow), deployment, parameters=[Parameter("city")])
     file = folder / f"{plan.flow}.py"
     file.write_text(render(plan))
     dag = runpy.run_path(str(file))["dag"]

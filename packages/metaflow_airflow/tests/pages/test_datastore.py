@@ -1,31 +1,11 @@
 import asyncio
 import socket
-import threading
 import time
 
 import pytest
 from metaflow_airflow.pages import datastore
 from metaflow_airflow.pages.datastore import Datastore
 from metaflow_airflow.pages.page_error import PageError
-
-
-@pytest.fixture
-def silent_server():
-    """Takes connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        taken = []
-
-        def take():
-            while True:
-                try:
-                    taken.append(listening.accept()[0])
-                except OSError:
-                    return
-
-        threading.Thread(target=take, daemon=True).start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        for connection in taken:
-            connection.close()
 
 
 def in_s3(endpoint):

@@ -4,13 +4,13 @@ import json
 import pickle
 
 import pytest
-from metaflow_airflow.pages import overviews, views
+from metaflow_airflow.pages import datastore, overviews, views
 from metaflow_airflow.pages.page_error import PageError
 from metaflow_airflow.pages.task_address import TaskAddress
 from metaflow_airflow.wire import ids
 from pydantic import TypeAdapter
 
-from .conftest import RUN
+from .conftest import RUN, deploy
 
 
 @pytest.mark.parametrize(("text", "index"), [("{MAP_INDEX}", -1), ("", -1), ("-1", -1), ("7", 7)])
@@ -102,6 +102,34 @@ def test_a_datastore_that_cannot_be_read_leaves_the_rest_of_the_page(
 
     assert seen["sentence"] == "The datastore is away."
     assert seen["instance"].task_id == "end"
+
+
+def test_a_datastore_that_never_answers_is_a_sentence_in_time_while_airflow_goes_on(
+    session, flow, tmp_path, silent_server, monkeypatch
+):
+    assert datastore.SECONDS < 5
+    monkeypatch.setattr(datastore, "SECONDS", 0.5)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("METAFLOW_S3_ENDPOINT_URL", silent_server)
+    away = {"datastore": "s3", "datastore_root": "s3://bucket/metaflow"}
+    deployed = deploy(session, flow("hostile"), tmp_path, **away)
+    deployed.run()
+    deployed.task("end")
+    turns = 0
+
+    async def ask():
+        asking = asyncio.ensure_future(views.task_page(session, address(deployed, "end")))
+        nonlocal turns
+        while not asking.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+        return asking.result()
+
+    seen = asyncio.run(ask())
+
+    assert seen["sentence"] == "The datastore s3://bucket/metaflow did not answer within 0.5 s."
+    assert turns > 10  # the loop that serves all of Airflow's pages
 
 
 async def _no_stores(record):
