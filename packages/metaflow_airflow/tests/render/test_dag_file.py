@@ -7,11 +7,13 @@ from dataclasses import replace
 from metaflow_airflow import __version__
 from metaflow_airflow.export.read_parameters import read_parameters
 from metaflow_airflow.graph.read_graph import read_graph
+from metaflow_airflow.operators.on_events import OnEvents
 from metaflow_airflow.plan.assemble import assemble
 from metaflow_airflow.plan.dag import Schedule
 from metaflow_airflow.plan.notifications import Notifications, Notifier
 from metaflow_airflow.plan.record import Parameter
 from metaflow_airflow.plan.step import Deployment
+from metaflow_airflow.plan.triggers import SaidTriggers
 from metaflow_airflow.render import render
 
 DEPLOYMENT = Deployment(
@@ -116,7 +118,7 @@ with DAG(
         flow.step("sorted", after=["small", "whole"], may_skip=True)
 
     flow.step("join", after="sorted", may_skip=True)
-    flow.step("end", after="join", may_skip=True)
+    flow.step("end", after="join", may_skip=True, publishes=["metaflow.MaybeFan.end"])
 '''
     )
 
@@ -182,7 +184,7 @@ def test_sensors_stand_before_the_start_step(flow, tmp_path):
 def test_exit_hooks_stand_after_the_last_step(flow, tmp_path):
     text = render(plan_of(flow("hooked")))
 
-    assert text.endswith("""    flow.step("end", after="join")
+    assert text.endswith("""    flow.step("end", after="join", publishes=["metaflow.Hooked.end"])
     flow.exit_hooks(
         first="start",
         last="end",
@@ -204,3 +206,35 @@ def test_notifiers_are_airflows_own_whose_names_are_told_apart(write_flow, tmp_p
     assert f"on_failure_callback=[{told}, Teller_2()],\n" in text
     assert f"on_success_callback=[{told}],\n" in text
     assert_formatted(tmp_path / "dag.py", text)
+
+
+def test_events_are_the_schedule_and_the_last_step_publishes_its_own(flow, tmp_path):
+    said = SaidTriggers(
+        events=({"name": "left"}, {"name": "s3://lake/right"}),
+        options={"reset_at": {"cron": "0 3 * * *"}},
+    )
+    plan = assemble(read_graph(flow("single")), DEPLOYMENT, triggers=said)
+    text = render(plan)
+
+    assert "from airflow.sdk import DAG, Asset\n" in text
+    condition = 'Asset("left"), Asset.ref(uri="s3://lake/right"), reset_at=["0 3 * * *", "UTC"]'
+    assert condition in " ".join(text.split()), text
+    assert 'publishes=["metaflow.Single.end"]' in text
+    assert_formatted(tmp_path / "triggered.py", text)
+    dag = runpy.run_path(str(tmp_path / "triggered.py"))["dag"]
+    kept = OnEvents.deserialize(dag.timetable.serialize())
+    assert kept.joins
+    assert kept.reset_at == ["0 3 * * *", "UTC"]
+    assert [asset.name for asset in dag.get_task("only").outlets] == ["metaflow.Single.end"]
+
+
+def test_events_and_a_schedule_start_a_dag_both(flow, tmp_path):
+    plan = assemble(
+        read_graph(flow("single")), DEPLOYMENT, triggers=SaidTriggers(events=({"name": "left"},))
+    )
+    text = render(replace(plan, schedule=Schedule("0 6 * * *", "Europe/Berlin")))
+
+    assert_formatted(tmp_path / "both.py", text)
+    timetable = runpy.run_path(str(tmp_path / "both.py"))["dag"].timetable
+    assert not timetable.joins
+    assert timetable.or_at.summary == "0 6 * * *"

@@ -129,6 +129,8 @@ def _core(settings: AirflowSettings) -> dict[str, object]:
         "simple_auth_manager_passwords_file": settings.passwords_file,
         "execution_api_server_url": f"{settings.api_url or settings.url}/execution/",
         "hostname_callable": settings.hostname_callable,
+        # Each event that a flow waits for starts a run of it; Airflow's own manager merges them.
+        "asset_manager_class": "metaflow_airflow.operators.event_queue.EventQueue",
         # A changed DAG file shows at once; the default holds it back for 30 s.
         "min_serialized_dag_update_interval": 1,
         "dagbag_import_timeout": 60,

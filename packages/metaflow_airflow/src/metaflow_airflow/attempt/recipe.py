@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from metaflow_airflow.attempt.events import parameters_of
 from metaflow_airflow.attempt.inputs import Reference, item
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.attempt.tries import Try, chosen_inputs, reference, step_task
@@ -105,9 +106,29 @@ def decide(
             f"The run was triggered with {', '.join(unknown)}: flow {definition.flow} has no such "
             f"parameter (it has: {known}). Trigger it without."
         )
+    if not definition.upstream and (lacking := _lacking(definition, this)):
+        return Refuse(lacking)
     sources = list(zip(definition.upstream, found, strict=True))
     inputs, why_not = chosen_inputs(definition, this.path, sources)
     return Skip(why_not) if why_not else Run(step_task(definition, this, inputs))
+
+
+def _lacking(definition: StepDefinition, this: Try) -> str:
+    """Which required parameter the run has no value for; Airflow cannot ask, a DAG that starts by
+    itself has a default for each."""
+    if this.params.get(RESUME_KEY):
+        return ""
+    found, why = parameters_of(definition.triggers, this.events)
+    if why:
+        return why
+    for trigger in definition.triggers:
+        for name in trigger.required:
+            if name not in found and this.params.get(name) is None:
+                return (
+                    f"Parameter *{name}* of flow {definition.flow} is required and has no default: "
+                    f"trigger the run with it, or publish event {trigger.name}, which sets it."
+                )
+    return ""
 
 
 def conclude(

@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 
 from metaflow_airflow.attempt.inputs import Upstream
-from metaflow_airflow.plan.step import Deployment, ExitHooks, PlannedStep
+from metaflow_airflow.plan.record import Project
+from metaflow_airflow.plan.step import Deployment, ExitHooks, PlannedStep, Trigger
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class StepDefinition:
         depth: how many foreaches are open around it. may_skip: a switch stands before it.
         retries: Airflow's.
         hooks: instead of a step, the exit hooks of the flow, after its first and last step.
+        triggers: the events that start the flow. project: of the flow.
     """
 
     flow: str
@@ -29,6 +31,8 @@ class StepDefinition:
     may_skip: bool
     retries: int
     hooks: ExitHooks | None = None
+    triggers: tuple[Trigger, ...] = ()
+    project: Project | None = None
 
     def to_json(self) -> str:
         """As JSON text."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from metaflow_airflow.attempt.events import Event, parameters_of, said_to_step
 from metaflow_airflow.attempt.inputs import Reference, Upstream, taken
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.plan.step import Deployment, Python
@@ -25,6 +26,9 @@ class Try:
         params: of the DAG run. declared: the names of those that the DAG has.
         parent: the map index of the foreach task that made the item.
         label: what the UI shows of the item.
+        events: that started the run.
+        times: of the run, ISO 8601, where it has them: logical_date, data_interval_start,
+            data_interval_end; and its partition_key.
     """
 
     dag_id: str
@@ -38,6 +42,8 @@ class Try:
     declared: frozenset[str] = frozenset()
     parent: int = -1
     label: str | None = None
+    events: tuple[Event, ...] = ()
+    times: Mapping[str, str] = field(default_factory=dict)
 
 
 def chosen_inputs(
@@ -69,7 +75,8 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
     )
     code = _code(deployment, inputs, cleared=life.cleared)
     parameters, resume = split(this.params)
-    parameters_id = ids.parameters_task_id(parameters)
+    set_by_events, _ = parameters_of(definition.triggers, this.events)
+    parameters_id = ids.parameters_task_id({**parameters, **set_by_events})
     run_id = ids.run_id(this.dag_id, this.dag_run_id)
     init = clone = None
     if not definition.upstream:
@@ -80,6 +87,8 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
             if name in deployment.json_parameters
             and (value is not None or name in deployment.null_parameters)
         }
+        # An event's text for a JSON parameter is its JSON, as Metaflow's other scheduler has it.
+        texts |= set_by_events
         init = Init(task_id=parameters_id, parameters={**parameters, **texts}, clone=origin)
     if resume and not life.cleared and not definition.hooks:
         clone = _clone(step.name, this, resume, inputs, parameters_id)
@@ -95,6 +104,7 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
             user_retries=step.user_retries,
         )
     python = step.python or deployment.python or Python("python")
+    events = said_to_step(definition.triggers, this.events)
     return StepTask(
         flow=definition.flow,
         script=deployment.script,
@@ -138,6 +148,8 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
             "METAFLOW_AIRFLOW_TASK_ID": this.task_id,
             "METAFLOW_AIRFLOW_MAP_INDEX": str(this.map_index),
             "METAFLOW_AIRFLOW_TRY_NUMBER": str(this.try_number),
+            **{f"METAFLOW_AIRFLOW_{name.upper()}": value for name, value in this.times.items()},
+            **({"METAFLOW_AIRFLOW_TRIGGERS": events} if events else {}),
         },
     )
 

@@ -21,6 +21,7 @@ from metaflow_airflow.export.code_package import CodePackage, make_package, scri
 from metaflow_airflow.export.places import DagFile, Place, place_of
 from metaflow_airflow.export.provenance import with_provenance
 from metaflow_airflow.export.read_parameters import read_parameters
+from metaflow_airflow.export.read_triggers import read_triggers
 from metaflow_airflow.graph.read_graph import read_graph
 from metaflow_airflow.plan.assemble import MAX_ITERATIONS, assemble
 from metaflow_airflow.plan.dag import HooksTask, Plan
@@ -180,6 +181,7 @@ class Export:
                     send_files=send_files,
                 )
             ),
+            triggers=read_triggers(self.obj.flow),
             project=naming.read_project(),
             metaflow=version("metaflow"),
             attached=attached,

@@ -12,6 +12,7 @@ from metaflow_airflow.attempt.step_definition import StepDefinition
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from metaflow_airflow.attempt.inputs import Reference
     from metaflow_airflow.wire.task import StepResult, StepTask
 
 
@@ -44,7 +45,6 @@ class MetaflowStepOperator(BaseOperator):
         """
         # Parsing a DAG file, which happens far more often, needs none of it.
         from metaflow_airflow.attempt import recipe
-        from metaflow_airflow.attempt.inputs import XCOM_KEY
         from metaflow_airflow.compat import airflow as compat
         from metaflow_airflow.operators import fetch
         from metaflow_airflow.operators.site import most_items
@@ -63,5 +63,19 @@ class MetaflowStepOperator(BaseOperator):
         if isinstance(end, recipe.Failed):
             error = compat.AirflowException if end.retry else compat.AirflowFailException
             raise error(end.sentence)
-        ti.xcom_push(key=XCOM_KEY, value=end.outcome.to_xcom())
+        self.succeed(end.outcome, context)
         return end.items
+
+    def succeed(self, outcome: Reference, context: Context) -> None:
+        """Tell those after the step of it, and give the events that it publishes their payload.
+
+        Airflow publishes them when it records the task's success, in the same transaction.
+        """
+        from metaflow_airflow.attempt.events import end_of_run
+        from metaflow_airflow.attempt.inputs import XCOM_KEY
+
+        context["ti"].xcom_push(key=XCOM_KEY, value=outcome.to_xcom())
+        definition = self.definition
+        payload = end_of_run(definition.flow, definition.project, outcome.pathspec)
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = {"name": asset.name, **payload}

@@ -7,14 +7,18 @@ removed. An outcome counts only while its task instance is in state success.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TaskInstanceState
 
+from metaflow_airflow.attempt.events import XCOM_KEY as EVENTS_KEY
+from metaflow_airflow.attempt.events import Event
 from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference
 from metaflow_airflow.attempt.tries import Try
 from metaflow_airflow.compat import airflow as compat
+from metaflow_airflow.compat.airflow_assets import said_key
+from metaflow_airflow.plan.dag import EventsTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,11 +26,18 @@ if TYPE_CHECKING:
     from metaflow_airflow.attempt.recipe import Need
 
 
-def this_try(context: Context, item: Mapping[str, Any] | None, *, max_tries: int) -> Try:
+def this_try(
+    context: Context,
+    item: Mapping[str, Any] | None,
+    *,
+    max_tries: int,
+    events: Sequence[Event] | None = None,
+) -> Try:
     """The try that a task's context stands for.
 
     Args:
         item: of the innermost foreach, {path, parent, label}; the triggerer knows no label.
+        events: that started the run, where the context does not say.
     """
     ti = context["ti"]
     return Try(
@@ -41,7 +52,35 @@ def this_try(context: Context, item: Mapping[str, Any] | None, *, max_tries: int
         declared=frozenset(context["dag"].params),
         parent=item["parent"] if item else -1,
         label=item.get("label") if item else None,
+        events=tuple(events_of_run(context) if events is None else events),
+        times=times_of_run(context),
     )
+
+
+def events_of_run(context: Context) -> list[Event]:
+    """The asset events that started a task's run, on a worker; a triggerer is told none."""
+    return [
+        Event(each.asset.name, each.asset.uri, each.timestamp.isoformat(), dict(each.extra))
+        for each in context["dag_run"].consumed_asset_events
+    ]
+
+
+async def events_in_trigger(ti: Any) -> list[Event]:
+    """The same from the task that a DAG with such steps has for it."""
+    [found] = await compat.pull_in_trigger(ti, EventsTask.name, EVENTS_KEY, [-1])
+    return [Event(**each) for each in found or ()]
+
+
+def times_of_run(context: Context) -> dict[str, str]:
+    """What a run has of logical_date, data_interval_start, data_interval_end, partition_key."""
+    run = context["dag_run"]
+    times = {
+        name: getattr(run, name)
+        for name in ("logical_date", "data_interval_start", "data_interval_end")
+    }
+    found = {name: time.isoformat() for name, time in times.items() if time is not None}
+    key = said_key(getattr(run, "partition_key", None))  # which runs have since 3.2
+    return {**found, "partition_key": key} if key else found
 
 
 def outcomes(ti: Any, need: Need) -> list[Reference]:

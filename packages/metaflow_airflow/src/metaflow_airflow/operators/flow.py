@@ -10,15 +10,17 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.sdk import TriggerRule
+from airflow.sdk import Asset, TriggerRule
 
 from metaflow_airflow.attempt.inputs import Upstream
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.operators.check_format import check_format
+from metaflow_airflow.operators.trigger_form import trigger_form
 from metaflow_airflow.operators.way_to_run import way_to_run
-from metaflow_airflow.plan.record import Parameter, Record
+from metaflow_airflow.plan.dag import EventsTask
+from metaflow_airflow.plan.record import Record
 from metaflow_airflow.plan.step import (
-    FORMAT,
     Deployment,
     ExitHooks,
     PlannedStep,
@@ -61,14 +63,7 @@ class MetaflowFlow:
         exported_by: str = "",
         **deployment: Any,
     ) -> None:
-        if format > FORMAT:
-            from metaflow_airflow import __version__
-
-            raise BridgeError(
-                f"This DAG of {name} was exported by metaflow-airflow {exported_by}, but the older "
-                f"{__version__} is installed here. Upgrade metaflow-airflow where Airflow "
-                "runs, or export the flow again with the older version."
-            )
+        check_format(name, format, exported_by)
         self.name = name
         self._pool = pool
         self._kubernetes_conn_id = kubernetes_conn_id
@@ -77,7 +72,7 @@ class MetaflowFlow:
         self._steps: dict[str, PlannedStep] = {}
         self._tasks: dict[str, Any] = {}  # operators by task id
         self._body: tuple[dict[str, Any], Any] | None = None
-        self._parameters: tuple[Parameter, ...] = ()
+        self._record: Record | None = None  # in a file of before there is none
 
     def __new__(cls, *_: Any, format: int = 1, **__: Any) -> MetaflowFlow:
         """The vocabulary of the file's format."""
@@ -112,18 +107,13 @@ class MetaflowFlow:
             | kinds,
             **words,
         )
-        flow._parameters = read.parameters
+        flow._record = read
         return flow
 
     @property
     def params(self) -> dict[str, Any]:
         """The flow's parameters as fields of Airflow's trigger form."""
-        from airflow.sdk import Param
-
-        found = {}
-        for each in self._parameters:
-            found[each.name] = Param(*([] if each.required else [each.default]), **each.schema)
-        return found
+        return trigger_form(self._record) if self._record else {}
 
     def __str__(self) -> str:
         return self.name
@@ -151,7 +141,10 @@ class MetaflowFlow:
             retries=step.task_retries,
             retry_delay=timedelta(seconds=step.retry_delay),
             trigger_rule=TriggerRule(step.trigger_rule),
+            outlets=[Asset(each) for each in step.publishes],
         )
+        if EventsTask.name in self._tasks and not step.after:
+            self._tasks[EventsTask.name] >> operator
         for source in step.after:
             # A foreach step's items come through its list, which is a dependency already.
             if source != step.each:
@@ -159,6 +152,13 @@ class MetaflowFlow:
         self._steps[name] = step
         self._tasks[name] = operator
         return operator  # type: ignore[no-any-return]
+
+    def events(self) -> BaseOperator:
+        """Add the task that hands the events of a run to steps whose pods the triggerer runs."""
+        from metaflow_airflow.operators.events import MetaflowEventsOperator
+
+        operator = self._tasks[EventsTask.name] = MetaflowEventsOperator(task_id=EventsTask.name)
+        return operator
 
     def items(self, foreach: str, *, may_skip: bool = False) -> BaseOperator:
         """Add the task that makes one list of the items of all tasks of a foreach step.
@@ -257,6 +257,8 @@ class MetaflowFlow:
             may_skip=step.may_skip,
             retries=step.task_retries,
             hooks=hooks,
+            triggers=self._record.triggers if self._record else (),
+            project=self._record.project if self._record else None,
         )
 
     def _items_of(self, step: PlannedStep) -> Any:

@@ -125,6 +125,10 @@ class PodTrigger(BaseTrigger):
         if isinstance(end, recipe.Failed):
             yield await self._failed(definition, this, end)
             return
+        if definition.step.publishes:
+            # Only a worker publishes events.
+            yield TriggerEvent({"outcome": end.outcome.to_xcom()})  # type: ignore[no-untyped-call]
+            return
         yield compat.done_event({XCOM_KEY: end.outcome.to_xcom()})
 
     async def _end_removed(self, definition: StepDefinition) -> None:
@@ -185,6 +189,7 @@ class PodTrigger(BaseTrigger):
             compat.context_in_trigger(ti),
             await self._item(definition, map_index),
             max_tries=begin + retries,
+            events=await fetch.events_in_trigger(ti) if definition.triggers else (),
         )
 
     async def _item(self, definition: StepDefinition, map_index: int) -> Mapping[str, Any] | None:

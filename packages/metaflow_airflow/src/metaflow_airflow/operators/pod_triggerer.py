@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from metaflow_airflow.attempt.inputs import Reference
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.compat.airflow import AirflowFailException, start_in_triggerer
 from metaflow_airflow.operators.pod_worker import MetaflowPodWorkerOperator
@@ -29,17 +30,19 @@ class MetaflowPodOperator(MetaflowPodWorkerOperator):
         )
         return super().execute(context)
 
-    def fail(self, context: Context, event: dict[str, Any]) -> NoReturn:
-        """End the task without a retry that would fail alike.
+    def finish(self, context: Context, event: dict[str, Any]) -> None:
+        """End the task where only a worker can: without a retry, or with events to publish.
 
         Raises:
-            AirflowFailException: always; the text says why.
+            AirflowFailException: a retry would fail alike; the text says why.
         """
-        raise AirflowFailException(event["sentence"])
+        if sentence := event.get("sentence"):
+            raise AirflowFailException(sentence)
+        self.succeed(Reference.from_xcom(event["outcome"]), context)
 
 
 def start_arguments(definition: StepDefinition, conn_id: str) -> dict[str, Any]:
     """What makes the scheduler start the trigger, for a mapped task too."""
     return start_in_triggerer(
-        _TRIGGER, {"definition": definition.to_json(), "conn_id": conn_id}, then="fail"
+        _TRIGGER, {"definition": definition.to_json(), "conn_id": conn_id}, then="finish"
     )

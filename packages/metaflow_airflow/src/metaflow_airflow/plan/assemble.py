@@ -7,7 +7,15 @@ from functools import partial
 
 from metaflow_airflow.graph import Graph, Kind, Step
 from metaflow_airflow.plan.blocks import build_blocks
-from metaflow_airflow.plan.dag import Block, HooksTask, OutcomeTask, Plan, Schedule, Sensor
+from metaflow_airflow.plan.dag import (
+    Block,
+    EventsTask,
+    HooksTask,
+    OutcomeTask,
+    Plan,
+    Schedule,
+    Sensor,
+)
 from metaflow_airflow.plan.exit_hooks import read_hooks
 from metaflow_airflow.plan.notifications import Notifications, read_notifications
 from metaflow_airflow.plan.pod import pod_of
@@ -17,6 +25,7 @@ from metaflow_airflow.plan.schedule import read_schedule
 from metaflow_airflow.plan.secrets import plain_variables, refuse_secrets
 from metaflow_airflow.plan.sensors import read_sensors
 from metaflow_airflow.plan.step import Deployment, ExitHooks, PlannedStep, Pod, Python, items_task
+from metaflow_airflow.plan.triggers import SaidTriggers, plan_triggers, run_event
 
 # Metaflow's own timeout fires inside the step; Airflow's is the net below it, for code that does
 # not let Python handle the alarm.
@@ -32,6 +41,7 @@ def assemble(
     *,
     dag_id: str | None = None,
     parameters: Sequence[Parameter] = (),
+    triggers: SaidTriggers | None = None,
     project: Project | None = None,
     metaflow: str = "",
     attached: Mapping[str, Sequence[str]] | None = None,
@@ -53,6 +63,7 @@ def assemble(
     Args:
         deployment: its code may be missing: such a plan can be explained, not rendered.
         dag_id: the flow's name unless given.
+        triggers: what the flow's decorators say of the events that start it.
         attached: specs of the decorators that the command line attached, by step.
         pythons: what each step runs with, by step; only those that differ from the deployment's
             stand in the plan.
@@ -84,6 +95,16 @@ def assemble(
     notifications = refusals.of(
         partial(read_notifications, graph, notify_on_error, notify_on_success), Notifications()
     )
+    waits_for = refusals.of(
+        partial(
+            plan_triggers,
+            triggers or SaidTriggers(),
+            flow=graph.flow,
+            project=project,
+            parameters=parameters,
+        ),
+        None,
+    )
     refusals.add(refuse_graph(graph))
     refusals.add(refuse_names(graph, dag_id, collected))
     refusals.add(refuse_secrets(deployment, parameters, tuple(graph.steps.values())))
@@ -100,6 +121,7 @@ def assemble(
             attached=(attached or {}).get(step.name, ()),
             pod=pods[step.name],
             python=(pythons or {}).get(step.name),
+            publishes=(run_event(graph.flow, project),) if step.name == graph.end else (),
         )
         for step in graph.steps.values()
     }
@@ -107,12 +129,21 @@ def assemble(
         dag_id=dag_id,
         flow=graph.flow,
         deployment=deployment,
-        blocks=(*build_blocks(graph, planned, collected), *_ends(graph, hooks, pods)),
+        blocks=(
+            *(
+                [EventsTask()]
+                if waits_for and pods_on == "triggerer" and any(pods.values())
+                else []
+            ),
+            *build_blocks(graph, planned, collected),
+            *_ends(graph, hooks, pods),
+        ),
         parameters=tuple(parameters),
         project=project,
         metaflow=metaflow,
         sensors=sensors,
         schedule=schedule,
+        triggers=waits_for,
         doc=graph.doc,
         paused=paused,
         max_workers=max_workers,
@@ -134,6 +165,7 @@ def _plan_step(
     attached: Sequence[str],
     pod: Pod | None,
     python: Python | None,
+    publishes: tuple[str, ...],
 ) -> PlannedStep:
     retry = step.decorator("retry")
     timeout = step.decorator("timeout")
@@ -155,6 +187,7 @@ def _plan_step(
         execution_timeout=seconds * (loop or 1) + _TIMEOUT_GRACE if seconds and not pod else None,
         decorators=tuple(spec for spec in attached if spec not in deployment.decorators),
         environment=plain_variables(step),
+        publishes=publishes,
         doc=step.doc,
         pod=pod,
         python=None if python == deployment.python else python,

@@ -32,6 +32,7 @@ from metaflow_airflow.plan.step import (
     ExitHooks,
     PlannedStep,
     Pod,
+    Trigger,
     items_task,
     trigger_rule,
 )
@@ -95,7 +96,14 @@ class OutcomeTask:
     name: ClassVar[str] = "exit.outcome"
 
 
-Block = PlannedStep | Body | Items | HooksTask | OutcomeTask
+@dataclass(frozen=True)
+class EventsTask:
+    """Hands the events that started a run to steps whose pods the triggerer runs: it cannot ask."""
+
+    name: ClassVar[str] = "start.events"
+
+
+Block = PlannedStep | Body | Items | HooksTask | OutcomeTask | EventsTask
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,19 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Triggers:
+    """The events that start the DAG, when all of them have been published.
+
+    Args:
+        reset_at: a cron expression and its time zone: at these times, events that still wait for
+            others are forgotten.
+    """
+
+    events: tuple[Trigger, ...]
+    reset_at: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """A whole DAG.
 
@@ -147,6 +168,7 @@ class Plan:
     metaflow: str = ""
     sensors: tuple[Sensor, ...] = ()
     schedule: Schedule | None = None
+    triggers: Triggers | None = None
     doc: str = ""
     paused: bool | None = None
     max_workers: int | None = None
@@ -185,6 +207,7 @@ class Plan:
             project=self.project,
             deployment=self.deployment,
             parameters=self.parameters,
+            triggers=self.triggers.events if self.triggers else (),
             steps=tuple(step.name for step in steps),
             start_in_pod=any(step.pod for step in steps if not step.after),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from metaflow_airflow.plan.dag import Block, Body, HooksTask, Items, Plan
+from metaflow_airflow.plan.dag import Block, Body, EventsTask, HooksTask, Items, Plan, Triggers
 from metaflow_airflow.plan.step import PlannedStep
 
 _PODS = {
@@ -20,7 +20,9 @@ def explain(plan: Plan) -> str:
         since = ", and later for each time that it missed" if plan.schedule.catchup else ""
         at = f"'{plan.schedule.cron}' {plan.schedule.timezone}"
         lines.append(f"  starts by itself at {at}{since}")
-    else:
+    if plan.triggers:
+        lines += [f"  {line}" for line in starts(plan.triggers)]
+    if not plan.schedule and not plan.triggers:
         lines.append("  starts when it is triggered")
     for parameter in plan.parameters:
         default = "required" if parameter.required else f"default {parameter.default!r}"
@@ -34,6 +36,24 @@ def explain(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
+def starts(triggers: Triggers) -> Iterator[str]:
+    """What starts a DAG, a line an event."""
+    several = len(triggers.events) > 1
+    for number, event in enumerate(triggers.events):
+        what = f"event {event.name} is published"
+        if event.is_uri:
+            what = f"asset {event.name} is updated"
+        elif event.kind == "run":
+            what = f"flow {event.name.removeprefix('metaflow.').removesuffix('.end')} has succeeded"
+        sets = "".join(
+            f", {parameter} is its field {field}" for parameter, field in event.parameters.items()
+        )
+        yield f"{'  and ' if number else 'starts when '}{what}{sets}"
+    if several and triggers.reset_at:
+        cron, timezone = triggers.reset_at
+        yield f"  events that wait for others are forgotten at '{cron}' {timezone}"
+
+
 def _block(block: Block, switches: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     if isinstance(block, Body):
         yield f"for each item of {block.each}, at its own pace:"
@@ -42,6 +62,8 @@ def _block(block: Block, switches: Mapping[str, tuple[str, ...]]) -> Iterator[st
         yield _step(block, switches)
     elif isinstance(block, Items):
         yield f"task {block.name}, makes one list of the items of all {block.foreach} tasks"
+    elif isinstance(block, EventsTask):
+        yield f"task {block.name}, hands the events that started the run to the pods"
     elif isinstance(block, HooksTask):
         ends = (("succeeded", block.hooks.on_success), ("failed", block.hooks.on_error))
         calls = [f"calls {', '.join(names)} when the run {end}" for end, names in ends if names]
@@ -71,4 +93,6 @@ def _step(
         words.append(f"at most {step.timeout} s")
     if step.pod:
         words.append(f"in a pod of {step.pod.image}")
+    if step.publishes:
+        words.append(f"publishes {', '.join(step.publishes)}")
     return ", ".join(words)

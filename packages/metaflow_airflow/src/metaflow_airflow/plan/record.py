@@ -13,7 +13,7 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Literal, TypeVar
 
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.plan.step import Deployment, Python
+from metaflow_airflow.plan.step import Deployment, Python, Trigger
 
 Kind = Literal["string", "integer", "number", "boolean", "json", "file"]
 # Airflow's database keeps 1e22 as a whole number, and its workers are sent none beyond 64 bits.
@@ -88,6 +88,7 @@ class Record:
 
     Args:
         dag_id: the DAG's id. flow: the flow's class.
+        triggers: the events that start it; it waits for all of them.
         steps: names of the flow's steps. start_in_pod: whether the first of them runs in a pod.
         format: of the file's words (see step.FORMAT). exported_by, metaflow: versions of both.
         deployment: what its steps need.
@@ -101,6 +102,7 @@ class Record:
     project: Project | None = None
     deployment: Deployment
     parameters: tuple[Parameter, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     steps: tuple[str, ...] = ()
     start_in_pod: bool = False
 
@@ -128,9 +130,11 @@ class Record:
                 deployment["python"] = Python(python["executable"], tuple(python["bootstrap"]))
             project = values.get("project")
             parameters = [Parameter(**_known(Parameter, p)) for p in values.get("parameters", ())]
+            triggers = [Trigger(**_known(Trigger, t)) for t in values.get("triggers", ())]
             return replace(
                 cls(**{**_known(cls, values), "deployment": Deployment(**deployment)}),
                 parameters=tuple(parameters),
+                triggers=tuple(triggers),
                 project=Project(**_known(Project, project)) if project else None,
             )
         except (ValueError, TypeError, LookupError, AttributeError) as error:
@@ -155,7 +159,7 @@ def _said(value: Any) -> Any:
         elif isinstance(own, Python):
             own = asdict(own)
         elif isinstance(own, tuple):
-            own = [_said(each) if isinstance(each, Parameter) else each for each in own]
+            own = [_said(each) if isinstance(each, Parameter | Trigger) else each for each in own]
         said[field.name] = dict(own) if isinstance(own, Mapping) else own
     return said
 

@@ -15,10 +15,6 @@ _STEP_DECORATORS = {
     "slurm": "steps run as processes on a worker, or as pods with @kubernetes; use that instead",
     "unbounded_test_foreach_internal": "a foreach without an end has no list to map over",
 }
-_FLOW_DECORATORS = {
-    "trigger": "give the DAG a schedule, or trigger it from the DAG that publishes the data",
-    "trigger_on_finish": "trigger the DAG from the DAG that it waits for",
-}
 _ID_LENGTH = 250  # characters that Airflow takes for the id of a DAG or a task
 
 _T = TypeVar("_T")
@@ -60,11 +56,6 @@ class Refusals:
 
 def refuse_graph(graph: Graph) -> Iterator[BridgeError]:
     """What in the graph cannot be exported, by step, decorator and reason."""
-    for name, reason in _FLOW_DECORATORS.items():
-        if graph.decorator(name):
-            yield NotSupportedError(
-                f"@{name} on flow *{graph.flow}* is not supported on Airflow: {reason}."
-            )
     for step in graph.steps.values():
         yield from _refuse_step(step)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 FORMAT = 2
 """Of a DAG file's words; raised when an older `MetaflowFlow` would read them wrongly."""
@@ -71,6 +71,28 @@ class Python:
 
 
 @dataclass(frozen=True)
+class Trigger:
+    """An event that starts the flow.
+
+    Args:
+        name: of the event; a URI where it is the Airflow asset of that URI.
+        kind: "event", or "run": the end of another flow's run.
+        parameters: by the parameter that an event sets, the field of its payload.
+        required: those of the parameters that have no default.
+    """
+
+    name: str
+    kind: Literal["event", "run"] = "event"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+    @property
+    def is_uri(self) -> bool:
+        """Whether it is the asset of a URI, whatever its name."""
+        return "://" in self.name
+
+
+@dataclass(frozen=True)
 class PlannedStep:
     """One step of the flow as an Airflow task, whose id is its name.
 
@@ -88,6 +110,8 @@ class PlannedStep:
         execution_timeout: seconds after which Airflow ends the task; None: whatever runs it does.
         decorators: specs of decorators that the command line attached to this step alone.
         environment: variables of this step; never secrets.
+        publishes: names or URIs of the Airflow assets of which it publishes an event when it has
+            succeeded.
         pod: what it runs in; None for a process on the worker.
         python: where it has another one than the flow's other steps.
     """
@@ -107,6 +131,7 @@ class PlannedStep:
     execution_timeout: int | None = None
     decorators: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    publishes: tuple[str, ...] = ()
     doc: str = ""
     pod: Pod | None = None
     python: Python | None = None

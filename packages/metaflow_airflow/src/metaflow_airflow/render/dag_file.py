@@ -11,6 +11,7 @@ from metaflow_airflow import __version__
 from metaflow_airflow.plan.dag import (
     Block,
     Body,
+    EventsTask,
     HooksTask,
     Items,
     OutcomeTask,
@@ -19,7 +20,7 @@ from metaflow_airflow.plan.dag import (
 )
 from metaflow_airflow.plan.notifications import Notifier
 from metaflow_airflow.plan.step import PlannedStep, Pod, Python
-from metaflow_airflow.render.literals import Source, call
+from metaflow_airflow.render.literals import Source, call, literal
 
 _SENSORS = {
     "ExternalTaskSensor": "airflow.providers.standard.sensors.external_task",
@@ -67,13 +68,14 @@ def _imports(plan: Plan) -> list[str]:
         *(["from datetime import timedelta", ""] if plan.timeout or deltas else []),
         *(f"from {module} import {name}" for module, name in sorted(modules.items())),
         *_notifier_imports(plan),
-        "from airflow.sdk import DAG",
+        f"from airflow.sdk import DAG{', Asset' if plan.triggers else ''}",
         f"from metaflow_airflow.operators import {', '.join(_names(plan))}",
         *(
             ["from metaflow_airflow.operators.next_tick import NextTickTimetable"]
             if plan.schedule
             else []
         ),
+        *(["from metaflow_airflow.operators.on_events import OnEvents"] if plan.triggers else []),
     ]
 
 
@@ -165,24 +167,42 @@ def _flow(plan: Plan) -> str:
     )
 
 
-def _dag(plan: Plan) -> str:
-    schedule: object = Source("None")
+def _schedule(plan: Plan) -> Source:
+    """When the DAG starts by itself: at times, by events, or by both."""
+    ticks = None
     if plan.schedule:
-        schedule = Source(
-            call(
-                "NextTickTimetable",
-                plan.schedule.cron,
-                timezone=plan.schedule.timezone,
-                dag_id=plan.dag_id,
-                _indent=4,
-                _tail=len("schedule=,"),
-            )
+        text = call(
+            "NextTickTimetable",
+            plan.schedule.cron,
+            timezone=plan.schedule.timezone,
+            dag_id=plan.dag_id,
+            _indent=8 if plan.triggers else 4,
+            _tail=len("schedule=,"),
         )
+        ticks = Source(text)
+    if not plan.triggers:
+        return ticks or Source("None")
+    assets = [
+        f"Asset.ref(uri={literal(event.name)})" if event.is_uri else f"Asset({literal(event.name)})"
+        for event in plan.triggers.events
+    ]
+    text = call(
+        "OnEvents",
+        *map(Source, assets),
+        or_at=ticks,
+        reset_at=plan.triggers.reset_at,
+        _indent=4,
+        _tail=len("schedule=,"),
+    )
+    return Source(text)
+
+
+def _dag(plan: Plan) -> str:
     timeout = Source(f"timedelta(seconds={plan.timeout})") if plan.timeout else None
     return call(
         "DAG",
         plan.dag_id,
-        schedule=schedule,
+        schedule=_schedule(plan),
         catchup=bool(plan.schedule and plan.schedule.catchup),
         is_paused_upon_creation=plan.paused,
         max_active_tasks=plan.max_workers,
@@ -207,6 +227,8 @@ def _block(block: Block, names: Mapping[str, Pod], *, sensed: bool) -> list[str]
         return [f"    {first}{_step(block, names, _mapped(block), indent=4)}"]
     if isinstance(block, Items):
         return ["    " + call("flow.items", block.foreach, may_skip=block.may_skip or None)]
+    if isinstance(block, EventsTask):
+        return ["    flow.events()"]
     if isinstance(block, OutcomeTask):
         return ["    " + call("flow.exit_outcome", block.last)]
     return ["    " + _hooks(block, names)]

@@ -1,5 +1,6 @@
 """The decorator that every step gets on Airflow: says which of its task instances it is."""
 
+import json
 import os
 from collections.abc import KeysView, Set
 from typing import Any
@@ -9,6 +10,8 @@ from metaflow.exception import MetaflowException
 from metaflow.metadata_provider import MetaDatum
 from metaflow.unbounded_foreach import UnboundedForeachInput
 from metaflow_airflow import lineage
+from metaflow_airflow.airflow_run import AirflowRun
+from metaflow_airflow.compat.metaflow_current import set_current, trigger_of
 
 _METADATA = {
     "airflow-dag-id": "METAFLOW_AIRFLOW_DAG_ID",
@@ -17,6 +20,9 @@ _METADATA = {
     "airflow-map-index": "METAFLOW_AIRFLOW_MAP_INDEX",
     "airflow-try-number": "METAFLOW_AIRFLOW_TRY_NUMBER",
 }
+
+# Metaflow loads this module whatever runs: `current.airflow` is there under `run` too, and empty.
+set_current("airflow", AirflowRun())
 
 
 class AirflowInternalDecorator(StepDecorator):
@@ -40,19 +46,24 @@ class AirflowInternalDecorator(StepDecorator):
     ) -> None:
         """Register the task instance; set what @environment asks for and the DAG file left out."""
         self._task_datastore = task_datastore
+        set_current("airflow", AirflowRun.from_variables(os.environ))
+        values = {
+            field: os.environ[variable]
+            for field, variable in _METADATA.items()
+            if variable in os.environ
+        }
+        if triggers := json.loads(os.environ.get("METAFLOW_AIRFLOW_TRIGGERS", "[]")):
+            set_current("trigger", trigger_of(triggers))
+            if step_name == graph.start_step:
+                plain = [{k: v for k, v in each.items() if k != "payload"} for each in triggers]
+                values["execution-triggers"] = json.dumps(plain)
         metadata.register_metadata(
             run_id,
             step_name,
             task_id,
             [
-                MetaDatum(
-                    field=field,
-                    value=os.environ[variable],
-                    type=field,
-                    tags=[f"attempt_id:{retry_count}"],
-                )
-                for field, variable in _METADATA.items()
-                if variable in os.environ
+                MetaDatum(field=field, value=value, type=field, tags=[f"attempt_id:{retry_count}"])
+                for field, value in values.items()
             ],
         )
         for decorator in graph[step_name].decorators:

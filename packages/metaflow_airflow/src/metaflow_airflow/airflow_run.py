@@ -1,0 +1,47 @@
+"""The Airflow run that a step is part of: `current.airflow`, empty where none is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+_PREFIX = "METAFLOW_AIRFLOW_"
+
+
+@dataclass(frozen=True)
+class AirflowRun:
+    """A DAG run; false where no Airflow runs the step.
+
+    Args:
+        dag_id, run_id: Airflow's ids.
+        logical_date, data_interval_start, data_interval_end: of a scheduled run, with a time zone.
+            None where the run has none: one that an event started has no logical date.
+        partition_key: of the data that the run is for, such as "green/2024-01".
+    """
+
+    dag_id: str | None = None
+    run_id: str | None = None
+    logical_date: datetime | None = None
+    data_interval_start: datetime | None = None
+    data_interval_end: datetime | None = None
+    partition_key: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.run_id is not None
+
+    @classmethod
+    def from_variables(cls, environ: Mapping[str, str]) -> AirflowRun:
+        """The run that the variables of a step tell of."""
+        times = {}
+        for field in fields(cls):
+            if "datetime" in str(field.type) and (
+                said := environ.get(_PREFIX + field.name.upper())
+            ):
+                times[field.name] = datetime.fromisoformat(said)
+        return cls(
+            dag_id=environ.get(f"{_PREFIX}DAG_ID"),
+            run_id=environ.get(f"{_PREFIX}DAG_RUN_ID"),
+            partition_key=environ.get(f"{_PREFIX}PARTITION_KEY"),
+            **times,
+        )

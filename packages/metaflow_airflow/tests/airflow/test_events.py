@@ -1,0 +1,118 @@
+"""What starts a flow by itself on a real Airflow: events, other flows, other teams' assets."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import FLOWS
+
+pytestmark = pytest.mark.stack
+
+OUTLETS = """
+from airflow.sdk import DAG, Asset, task
+
+RIGHT = Asset(name="right trips", uri="s3://lake/right")
+
+with DAG("publisher", schedule=None, is_paused_upon_creation=False):
+    @task(outlets=[RIGHT])
+    def publish(*, outlet_events):
+        outlet_events[RIGHT].extra = {"rows": 7}
+
+    publish()
+"""
+
+
+def asset_id(bridge, name, within=60):
+    deadline = time.monotonic() + within
+    while True:
+        found = bridge.client._get("assets", {"limit": 100})["assets"]
+        for asset in found:
+            if name in (asset["name"], asset["uri"]):
+                return asset["id"]
+        assert time.monotonic() < deadline, [asset["name"] for asset in found]
+        time.sleep(0.5)
+
+
+def publish(bridge, name, extra=None, **more):
+    """By Airflow's own REST API."""
+    body = {"asset_id": asset_id(bridge, name), "extra": extra or {}, **more}
+    return bridge.client._json("POST", "assets/events", json=body)["id"]
+
+
+def runs(bridge, dag_id, number, within=120):
+    """The ids of a DAG's runs, once there are so many."""
+    deadline = time.monotonic() + within
+    while len(found := list(bridge.client.runs(dag_id))) < number:
+        assert time.monotonic() < deadline, f"{dag_id}: {len(found)} of {number} runs"
+        time.sleep(0.5)
+    assert len(found) == number, [run["dag_run_id"] for run in found]
+    return [run["dag_run_id"] for run in found]
+
+
+def artifacts(bridge, flow, run_id, step):
+    return bridge.artifacts(f"{flow}/{run_id}")[step]
+
+
+def test_each_event_starts_a_run_with_its_parameters_and_its_end_starts_the_next_flow(bridge):
+    bridge.export(FLOWS / "on_event.py")
+    bridge.export(FLOWS / "on_finish.py")
+    for month in ("2024-01", "2024-02", "2024-03"):
+        payload = {"month": month, "rate": "3", "cfg": {"a": [1]}, "id": f"of {month}"}
+        publish(bridge, "rides", payload)
+
+    found = {}
+    for dag_run in runs(bridge, "OnEvent", 3):
+        run_id = bridge.wait("OnEvent", dag_run)
+        steps = bridge.artifacts(f"OnEvent/{run_id}")
+        found[steps["start"]["month"]] = steps
+    assert sorted(found) == ["'2024-01'", "'2024-02'", "'2024-03'"]
+    steps = found["'2024-02'"]
+    assert steps["start"]["given"] == "('2024-02', 3, {'a': [1]})"
+    assert steps["start"]["event"].startswith("('rides', 'of 2024-02', datetime.datetime(")
+    assert steps["start"]["event"].endswith("'event')")
+    assert steps["start"]["payload"].startswith("{'month': '2024-02', 'rate': '3'")
+    assert steps["end"]["seen_at_the_end"] == "'rides'"
+    assert steps["end"]["logical_date"] == "None"
+
+    months = set()
+    for dag_run in runs(bridge, "OnFinish", 3):
+        run_id = bridge.wait("OnFinish", dag_run)
+        start = artifacts(bridge, "OnFinish", run_id, "start")
+        assert start["upstream"] == start["by_name"]
+        assert start["kinds"] == "['run']"
+        months.add(start["month"])
+    assert months == set(found)
+
+
+def test_a_run_waits_for_all_its_events_and_for_another_teams_outlet(bridge):
+    bridge.export(FLOWS / "on_both.py")
+    folder = Path(bridge.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"])
+    (folder / "publisher.py").write_text(OUTLETS)
+    asset_id(bridge, "s3://lake/right")
+    publish(bridge, "left")
+    publish(bridge, "left")
+    assert list(bridge.client.runs("OnBoth")) == []
+
+    run = bridge.start("publisher")
+    assert bridge.end("publisher", run) == "success"
+    [dag_run] = runs(bridge, "OnBoth", 1)
+    start = artifacts(bridge, "OnBoth", bridge.wait("OnBoth", dag_run), "start")
+    assert start["names"] == "['left', 'left', 's3://lake/right']"
+    assert start["given"] == "7"
+    assert start["key"] == "None"
+
+
+def test_a_required_parameter_that_the_payload_lacks_fails_the_start_in_a_sentence(bridge):
+    publish(bridge, "rides", {"rate": 1})
+
+    dag_run = next(
+        run["dag_run_id"]
+        for run in bridge.client.runs("OnEvent")
+        if run["dag_run_id"] in runs(bridge, "OnEvent", 4)
+    )
+    assert bridge.end("OnEvent", dag_run) == "failed"
+    log = "\n".join(bridge.log("OnEvent", dag_run, "start"))
+    assert "Event rides sets parameter *month*, which is required" in log
+    assert "its payload lacks it (it has: rate)" in log
+    assert len(list(bridge.client.runs("OnFinish"))) == 3, "a failed run publishes nothing"
