@@ -104,13 +104,9 @@ def test_a_run_waits_for_all_its_events_and_for_another_teams_outlet(bridge):
 
 
 def test_a_required_parameter_that_the_payload_lacks_fails_the_start_in_a_sentence(bridge):
+    before = set(runs(bridge, "OnEvent", 3))
     publish(bridge, "rides", {"rate": 1})
-
-    dag_run = next(
-        run["dag_run_id"]
-        for run in bridge.client.runs("OnEvent")
-        if run["dag_run_id"] in runs(bridge, "OnEvent", 4)
-    )
+    [dag_run] = set(runs(bridge, "OnEvent", 4)) - before
     assert bridge.end("OnEvent", dag_run) == "failed"
     log = "\n".join(bridge.log("OnEvent", dag_run, "start"))
     assert "Event rides sets parameter *month*, which is required" in log

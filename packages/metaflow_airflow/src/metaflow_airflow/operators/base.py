@@ -71,7 +71,7 @@ class MetaflowStepOperator(BaseOperator):
 
         Airflow publishes them when it records the task's success, in the same transaction.
         """
-        from metaflow_airflow.attempt.events import end_of_run
+        from metaflow_airflow.attempt.run_events import end_of_run
         from metaflow_airflow.attempt.inputs import XCOM_KEY
 
         context["ti"].xcom_push(key=XCOM_KEY, value=outcome.to_xcom())

@@ -155,7 +155,7 @@ class MetaflowFlow:
 
     def events(self) -> BaseOperator:
         """Add the task that hands the events of a run to steps whose pods the triggerer runs."""
-        from metaflow_airflow.operators.events import MetaflowEventsOperator
+        from metaflow_airflow.operators.hand_events import MetaflowEventsOperator
 
         operator = self._tasks[EventsTask.name] = MetaflowEventsOperator(task_id=EventsTask.name)
         return operator
@@ -245,9 +245,7 @@ class MetaflowFlow:
         return outcome
 
     def _definition(self, step: PlannedStep, hooks: ExitHooks | None = None) -> StepDefinition:
-        for name in step.after:
-            self._task(name)
-        upstream = [self._steps[name] for name in step.after]
+        upstream = [self._steps[name] for name in step.after if self._task(name) is not None]
         return StepDefinition(
             flow=self.name,
             deployment=self._deployment,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import BaseOperator, Context
 
-from metaflow_airflow.attempt.events import XCOM_KEY
+from metaflow_airflow.attempt.run_events import XCOM_KEY
 from metaflow_airflow.operators.fetch import events_of_run
 
 

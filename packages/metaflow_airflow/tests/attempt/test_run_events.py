@@ -2,7 +2,7 @@
 
 import json
 
-from metaflow_airflow.attempt.events import Event, end_of_run, parameters_of, said_to_step
+from metaflow_airflow.attempt.run_events import Event, end_of_run, parameters_of, said_to_step
 from metaflow_airflow.plan.record import Project
 from metaflow_airflow.plan.step import Trigger
 
