@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from metaflow_airflow.attempt.run_events import parameters_of
 from metaflow_airflow.attempt.inputs import Reference, item
+from metaflow_airflow.attempt.run_events import parameters_of
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.attempt.tries import Try, chosen_inputs, reference, step_task
 from metaflow_airflow.wire.resumption import KEY as RESUME_KEY

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from metaflow_airflow.attempt.run_events import Event, parameters_of, said_to_step
 from metaflow_airflow.attempt.inputs import Reference, Upstream, taken
+from metaflow_airflow.attempt.run_events import Event, parameters_of, said_to_step
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.plan.step import Deployment, Python
 from metaflow_airflow.wire import ids

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from metaflow_airflow.compat.metaflow import own_flow_decorators
+from metaflow_airflow.compat.metaflow_export import own_flow_decorators
 from metaflow_airflow.plan.triggers import SaidTriggers
 
 

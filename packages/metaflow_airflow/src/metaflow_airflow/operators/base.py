@@ -71,8 +71,8 @@ class MetaflowStepOperator(BaseOperator):
 
         Airflow publishes them when it records the task's success, in the same transaction.
         """
-        from metaflow_airflow.attempt.run_events import end_of_run
         from metaflow_airflow.attempt.inputs import XCOM_KEY
+        from metaflow_airflow.attempt.run_events import end_of_run
 
         context["ti"].xcom_push(key=XCOM_KEY, value=outcome.to_xcom())
         definition = self.definition

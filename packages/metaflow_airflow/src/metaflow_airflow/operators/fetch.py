@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TaskInstanceState
 
+from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference
 from metaflow_airflow.attempt.run_events import XCOM_KEY as EVENTS_KEY
 from metaflow_airflow.attempt.run_events import Event
-from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference
 from metaflow_airflow.attempt.tries import Try
 from metaflow_airflow.compat import airflow as compat
 from metaflow_airflow.compat.airflow_assets import said_key
