@@ -40,6 +40,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--metaflow", metavar="VERSION", help="another Metaflow to export flows with")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let pytest's report say what a test shows that is run on every version."""
+    for item in items:
+        for mark in item.iter_markers("every_airflow"):
+            item.user_properties.append(("shows", mark.args[0]))
+
+
 @dataclass(frozen=True)
 class Standalone:
     """A running `airflow standalone`.

@@ -7,17 +7,17 @@ from .conftest import FLOWS
 pytestmark = pytest.mark.stack
 
 
-def everywhere(shows, name, parameters):
-    """A case that is run on each version of Airflow."""
-    return pytest.param(name, parameters, marks=pytest.mark.every_airflow(shows))
-
+EVERYWHERE = [
+    ("linear", "names", {}),
+    ("branches", "branches", {}),
+    ("nested foreach", "nested", {"size": 2}),
+    ("switch", "switches", {"way": "fan"}),
+    ("retries, catch", "tried", {}),
+]
+"""What is run on each version of Airflow, and what it shows there."""
 
 CASES = [
-    everywhere("linear", "names", {}),
-    everywhere("branches", "branches", {}),
-    everywhere("nested foreach", "nested", {"size": 2}),
-    everywhere("switch", "switches", {"way": "fan"}),
-    everywhere("retries, catch", "tried", {}),
+    *((name, parameters) for _, name, parameters in EVERYWHERE),
     ("single", {}),
     ("odd", {}),
     ("switches", {"way": "deep"}),
@@ -27,9 +27,16 @@ CASES = [
     ("maybe_fan", {"big_from": 9}),
     ("looped", {}),
 ]
+_MARKS = {name: pytest.mark.every_airflow(shows) for shows, name, _ in EVERYWHERE}
 
 
-@pytest.mark.parametrize(("name", "parameters"), CASES)
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        pytest.param(*case, marks=_MARKS[case[0]] if number < len(EVERYWHERE) else ())
+        for number, case in enumerate(CASES)
+    ],
+)
 def test_artifacts_are_those_of_a_local_run(bridge, tmp_path, name, parameters):
     path = FLOWS / f"{name}.py"
     dag_id = bridge.export(path)
