@@ -30,6 +30,7 @@ class MetaflowStepOperator(BaseOperator):
         super().__init__(**kwargs)
         self.definition = definition
         self.item = item
+        self._ended: tuple[StepTask, str, dict[str, Any]] | None = None
 
     def run_step(self, task: StepTask, context: Context) -> StepResult:
         """Run the attempt to its end."""
@@ -59,6 +60,7 @@ class MetaflowStepOperator(BaseOperator):
             raise compat.AirflowSkipException(todo.why)
         self.log.info("Metaflow task %s, attempt %d", todo.task.pathspec, todo.task.attempt)
         result = self.run_step(todo.task, context)
+        self._ended = todo.task, todo.task.pathspec_of(result), dict(context["params"])
         end = recipe.conclude(self.definition, this, todo.task, result, most_items())
         if isinstance(end, recipe.Failed):
             error = compat.AirflowException if end.retry else compat.AirflowFailException
@@ -79,3 +81,17 @@ class MetaflowStepOperator(BaseOperator):
         payload = end_of_run(definition.flow, definition.project, outcome.pathspec)
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {"name": asset.name, **payload}
+
+    def get_openlineage_facets_on_start(self) -> Any:
+        """What OpenLineage's provider, which alone calls this, tells of the step."""
+        from metaflow_airflow.operators import lineage_facets
+
+        return lineage_facets.of_step(self.definition)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """The same, with the Metaflow task and what it read and wrote; of a failed one too."""
+        from metaflow_airflow.operators import lineage_facets
+
+        if self._ended is None:
+            return lineage_facets.of_step(self.definition)
+        return lineage_facets.of_attempt(self.definition, *self._ended)

@@ -82,10 +82,7 @@ class AirflowInternalDecorator(StepDecorator):
         max_user_code_retries: int,
     ) -> None:
         """Refuse a foreach over what has no order that each task's process knows, or no end."""
-        datasets = lineage.said()
-        if any(datasets.values()):
-            # No artifact: later steps would inherit it, joins would have to merge it.
-            self._task_datastore.save_metadata({lineage.DATASETS: datasets})
+        self._save_datasets()
         node = graph[step_name]
         items = getattr(flow, node.foreach_param) if node.type == "foreach" else None
         if isinstance(items, Set) and not isinstance(items, KeysView):
@@ -100,3 +97,22 @@ class AirflowInternalDecorator(StepDecorator):
                 "says no number of items (unbounded foreach): that is not supported on Airflow, "
                 "which maps over a list. Make it one."
             )
+
+    def task_exception(
+        self,
+        exception: Exception,
+        step_name: str,
+        flow: Any,
+        graph: Any,
+        retry_count: int,
+        max_user_code_retries: int,
+    ) -> bool:
+        """Keep what a step that failed had read and written; it stays failed."""
+        self._save_datasets()
+        return False
+
+    def _save_datasets(self) -> None:
+        datasets = lineage.said()
+        if any(datasets.values()):
+            # No artifact: later steps would inherit it, joins would have to merge it.
+            self._task_datastore.save_metadata({lineage.DATASETS: datasets})
