@@ -16,6 +16,7 @@ from metaflow_airflow.operators.process import MetaflowProcessOperator
 from metaflow_airflow.plan.step import Deployment, PlannedStep
 from metaflow_airflow.wire.task import StepTask
 from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import InputDataset
 
 UUID = "01900000-0000-7000-8000-000000000000"
 NOW = datetime(2026, 11, 27, tzinfo=timezone.utc).isoformat()
@@ -112,6 +113,6 @@ def test_a_datastore_that_cannot_be_read_leaves_the_rest(ended):
     ],
 )
 def test_a_dataset_is_named_as_openlineage_names_it(uri, namespace, name):
-    found = lineage_facets.dataset(lineage_facets.InputDataset, uri)
+    found = lineage_facets.dataset(InputDataset, uri)
 
     assert (found.namespace, found.name) == (namespace, name)

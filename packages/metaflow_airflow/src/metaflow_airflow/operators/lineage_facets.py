@@ -52,7 +52,7 @@ class MetaflowJobFacet(JobFacet):
     tags: list[str]
 
 
-def of_step(definition: StepDefinition) -> OperatorLineage:
+def of_step(definition: StepDefinition) -> OperatorLineage[Any, Any]:
     """What is known before the step runs: the flow, its step, its source."""
     deployment = definition.deployment
     return OperatorLineage(
@@ -72,7 +72,7 @@ def of_step(definition: StepDefinition) -> OperatorLineage:
 
 def of_attempt(
     definition: StepDefinition, task: StepTask, pathspec: str, parameters: Mapping[str, Any]
-) -> OperatorLineage:
+) -> OperatorLineage[Any, Any]:
     """What is known when it has ended: its Metaflow task, what it read and wrote.
 
     Args:
