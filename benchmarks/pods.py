@@ -31,6 +31,8 @@ from pathlib import Path
 from beside_run import FLOWS, Memory, end_when_told, on_airflow, timed
 from embedded.stack import Stack
 from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
+from metaflow_airflow.bundle.objects import FolderObjects
+from metaflow_airflow.bundle.versions import Versions
 from watching import Watcher
 
 ROOT = Path(__file__).parents[1]
@@ -205,13 +207,13 @@ class Table:
 
     def _measure(self, row: Row, way: str, beside: float | None) -> float:
         by_hand = way == "deferrable"
-        file = self._stack.dags_folder / "by_hand.py"
+        versions = Versions(FolderObjects(self._stack.dags_folder))
         if by_hand:
-            file.write_text(self._by_hand)
+            versions.write({"by_hand.py": self._by_hand.encode()})
             until(lambda: has(self._client, row.by_hand), "the hand-written DAG")
         else:
             # Airflow parses it again and again, which takes longer than all else of the others.
-            file.unlink(missing_ok=True)
+            versions.write({"by_hand.py": None})
             self._export(row, way)
         with Memory(self._stack) as memory, PodCpu() as cpu, PodCount() as count:
             dag_id = row.by_hand if by_hand else row.dag_id

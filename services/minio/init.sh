@@ -9,9 +9,10 @@ for bucket in trip-data metaflow dags; do
   mc version enable "s3/$bucket"
 done
 
-# Airflow's S3 DAG bundle wants its prefix to exist before the first deployment.
+# Makes a prefix a DAG bundle with versions; the first deployment takes over what lies there.
 for bundle in data_engineering flows; do
-  mc stat "s3/dags/$bundle/.bundle" >/dev/null 2>&1 || echo "$bundle" | mc pipe "s3/dags/$bundle/.bundle"
+  mc stat "s3/dags/$bundle/bundle.json" >/dev/null 2>&1 ||
+    echo '{"format": 1}' | mc pipe "s3/dags/$bundle/bundle.json"
 done
 
 user() { # policy's name, access key, secret key

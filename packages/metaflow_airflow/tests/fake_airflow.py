@@ -23,6 +23,7 @@ class FakeAirflow:
     Args:
         sources: text of each DAG's file. errors: as Airflow lists import errors.
         files: of each DAG, the path below its bundle. runs: those that were triggered.
+        under_way: what is listed as runs that have not ended.
         tokens: those that it takes; the last one is what a login gets.
         pauses: of each DAG, what its details say of a pause.
         parsed: the tokens of files that were to be read again.
@@ -36,6 +37,7 @@ class FakeAirflow:
     files: dict[str, str] = field(default_factory=dict)
     pools: set[str] = field(default_factory=set)
     runs: list[dict[str, Any]] = field(default_factory=list)
+    under_way: list[dict[str, Any]] = field(default_factory=list)
     pauses: dict[str, dict[str, Any]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=lambda: ["t"])
@@ -125,6 +127,7 @@ _ROUTES: dict[str, Callable[..., tuple[int, Any]]] = {
     r"GET /api/v2/importErrors": lambda self, body: (200, {"import_errors": self.errors}),
     r"GET /api/v2/pools/([^/]+)": lambda self, body, name: self._pool(name),
     r"POST /api/v2/dags/([^/]+)/dagRuns": FakeAirflow._trigger,
+    r"GET /api/v2/dags/([^/]+)/dagRuns": lambda self, body, _: (200, {"dag_runs": self.under_way}),
     r"PATCH /api/v2/dags/([^/]+)": FakeAirflow._patch,
     r"PUT /api/v2/parseDagFile/([^/]+)": lambda self, body, token: self._parse(token),
     r"DELETE /api/v2/dags/([^/]+)": lambda self, body, dag_id: self._delete(dag_id),

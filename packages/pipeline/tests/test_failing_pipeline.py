@@ -14,6 +14,8 @@ from embedded import processes
 from embedded.errors import StackError
 from embedded.stack import Stack
 from metaflow_airflow.airflow_api.client import AirflowClient
+from metaflow_airflow.bundle.objects import FolderObjects
+from metaflow_airflow.bundle.versions import Versions
 from pipeline.flows import Flow
 from pipeline.loading import wait_for_dags
 from pipeline.targets.embedded import EmbeddedTarget
@@ -52,10 +54,10 @@ def test_a_missing_source_fails_the_task_that_reads_it_with_the_end_of_its_log(
 @pytest.fixture
 def broken(stack: Stack) -> Iterator[Flow]:
     flow = Flow("broken_flow", "broken_flow")
-    file = stack.dags_folder / flow.dag_file
-    file.write_text("from airflow.sdk import DAG\nimport no_such_module\n")
+    versions = Versions(FolderObjects(stack.dags_folder))
+    versions.write({flow.dag_file: b"from airflow.sdk import DAG\nimport no_such_module\n"})
     yield flow
-    file.unlink()
+    versions.write({flow.dag_file: None})
 
 
 def test_a_dag_file_that_does_not_load_is_named_with_its_error(stack: Stack, broken: Flow) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow.providers.amazon.aws.bundles.s3 import S3DagBundle
 from airflow.sdk import Connection
 from airflow_service import container
+from metaflow_airflow.bundle.versioned import VersionedDagBundle
 
 ROOT = Path(__file__).resolve().parents[3]
 ASK_AIRFLOW = """
@@ -43,10 +43,11 @@ def test_the_bundles_are_those_of_the_containers(values: dict[str, Any]) -> None
     bundles = json.loads(values["config"]["dag_processor"]["dag_bundle_config_list"])
 
     for bundle in bundles:
-        assert bundle["classpath"] == f"{S3DagBundle.__module__}.{S3DagBundle.__qualname__}"
-        S3DagBundle(name=bundle["name"], **bundle["kwargs"])
-    found = {bundle["name"]: bundle["kwargs"]["prefix"] for bundle in bundles}
-    assert found == {name: url.rpartition("/")[2] for name, url in container.BUNDLES.items()}
+        cls = VersionedDagBundle
+        assert bundle["classpath"] == f"{cls.__module__}.{cls.__qualname__}"
+        cls(name=bundle["name"], **bundle["kwargs"])
+    found = {bundle["name"]: bundle["kwargs"]["url"] for bundle in bundles}
+    assert found == {name: url.replace("dags", "DAGS", 1) for name, url in container.BUNDLES.items()}
 
 
 def test_nothing_in_it_is_a_template_by_mistake() -> None:

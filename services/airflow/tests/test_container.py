@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from airflow.providers.amazon.aws.bundles.s3 import S3DagBundle
 from airflow.sdk import Connection
 from airflow_service import container
+from metaflow_airflow.bundle.versioned import VersionedDagBundle
 
 GIVEN = {
     "AIRFLOW_PUBLIC_URL": "http://127.0.0.1:8080",
@@ -34,10 +34,11 @@ def test_each_team_has_a_bundle_in_s3_that_airflow_can_make() -> None:
 
     assert [bundle["name"] for bundle in bundles] == ["data_engineering", "flows"]
     for bundle in bundles:
-        assert bundle["classpath"] == f"{S3DagBundle.__module__}.{S3DagBundle.__qualname__}"
-        made = S3DagBundle(name=bundle["name"], **bundle["kwargs"])
-        assert (made.bucket_name, made.prefix) == ("dags", bundle["name"])
-        assert f"AIRFLOW_CONN_{made.aws_conn_id.upper()}" in found
+        cls = VersionedDagBundle
+        assert bundle["classpath"] == f"{cls.__module__}.{cls.__qualname__}"
+        made = cls(name=bundle["name"], **bundle["kwargs"])
+        assert made.url == f"s3://dags/{bundle['name']}"
+        assert f"AIRFLOW_CONN_{bundle['kwargs']['aws_conn_id'].upper()}" in found
     connection = Connection.from_json(found["AIRFLOW_CONN_DAG_BUNDLES"], conn_id="dag_bundles")
     assert (connection.login, connection.password) == ("key", "secret")
     assert connection.extra_dejson["endpoint_url"] == "http://minio:9000"

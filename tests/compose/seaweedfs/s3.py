@@ -8,6 +8,7 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 POLICIES = Path("/policies")
 CONFIG = Path("/tmp/identities.json")
@@ -70,7 +71,13 @@ def init():
             s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     for bundle in ("data_engineering", "flows"):
-        s3.put_object(Bucket="dags", Key=f"{bundle}/.bundle", Body=bundle.encode())
+        try:
+            s3.put_object(
+                Bucket="dags", Key=f"{bundle}/bundle.json", Body=b'{"format": 1}', IfNoneMatch="*"
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from metaflow_airflow.airflow_api.client import AirflowClient
 from metaflow_airflow.airflow_api.runs import new_dag_run_id
+from metaflow_airflow.bundle.objects import FolderObjects
+from metaflow_airflow.bundle.versions import Versions
 from metaflow_airflow.wire import ids
 
 FLOWS = Path(__file__).parent.parent / "flows"
@@ -93,6 +95,16 @@ class Bridge:
         dag_id = name or json.loads(self._dag_id(path))
         self.client.set_paused(dag_id, False)
         return dag_id
+
+    @property
+    def versions(self) -> Versions:
+        """Of the DAG bundle that flows are exported to."""
+        return Versions(FolderObjects(Path(self.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"])))
+
+    def dag_file(self, name: str) -> str:
+        """The text of a DAG file of the newest version."""
+        manifest = self.versions.manifest(self.versions.newest())
+        return self.versions.content(manifest, name).decode()
 
     def _dag_id(self, path: Path) -> str:
         text = path.read_text()

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from metaflow_airflow.airflow_api.deployments import read_record
@@ -30,8 +29,7 @@ def test_a_production_token_guards_a_deployment(user):
     create = ["airflow", "--name", "guarded", "create", "--wait", "0"]
 
     def token():
-        name = Path(ann.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"]) / "guarded.py"
-        return read_record(name.read_text()).deployment.production_token
+        return read_record(ann.dag_file("guarded.py")).deployment.production_token
 
     ann.flow(flow, *create)
     first = token()
@@ -54,10 +52,9 @@ def test_a_production_token_guards_a_deployment(user):
     assert token() == "ours"
 
     # And from one export to the next of the same user the same flow gives the same file.
-    file = Path(ann.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"]) / "guarded.py"
-    text = file.read_text()
+    text, version = ann.dag_file("guarded.py"), ann.versions.newest()
     bob.flow(flow, *create)
-    assert file.read_text() == text
+    assert (ann.dag_file("guarded.py"), ann.versions.newest()) == (text, version)
     assert len(text.encode()) < 4096
 
 
@@ -94,7 +91,6 @@ def test_more_items_than_airflow_maps_over_fail_in_one_sentence(bridge):
 
 
 def test_of_two_exports_at_once_one_is_in_place_and_the_other_says_so(bridge):
-    path = Path(bridge.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"]) / "at_once.py"
     command = [sys.executable, str(FLOWS / "single.py"), "--no-pylint", "airflow"]
     command += ["--name=at_once", "create"]
     exports = [
@@ -109,7 +105,7 @@ def test_of_two_exports_at_once_one_is_in_place_and_the_other_says_so(bridge):
     ]
     outputs = [export.communicate(timeout=300)[0] for export in exports]
 
-    text = path.read_text()
+    text = bridge.dag_file("at_once.py")
     won = [read_record(text).deployment.tags == (tag,) for tag in ("left", "right")]
     assert sorted(won) == [False, True], text
     for export, output, has_won in zip(exports, outputs, won, strict=True):

@@ -1,7 +1,6 @@
 """What Metaflow has beside steps, on Airflow as in `flow.py run`; credentials from a connection."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -85,8 +84,7 @@ def test_tags_cards_and_no_secret_in_file_and_log(bridge, stack, deployed, conne
     assert {"metaflow", *TAGS[:2]} == {tag["name"] for tag in bridge.client.dag(deployed)["tags"]}
     assert cards == ["one", "two"]
     assert f"the key is {connection}" in log, "the step itself has it"
-    folder = Path(bridge.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"])
-    assert connection not in (folder / f"{DAG}.py").read_text()
+    assert connection not in bridge.dag_file(f"{DAG}.py")
     lines = bridge.log(DAG, run, "work", map_index=0)
     assert "the key is ***" in lines
     assert not [line for line in lines if connection in line]

@@ -7,7 +7,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from metaflow_airflow.airflow_api.client import AirflowError
@@ -283,19 +282,17 @@ def test_an_unknown_parameter_fails_the_run_with_a_sentence(answers, bridge):
 
 def test_an_extension_older_than_its_file_says_so(bridge):
     """Airflow's own words for a DAG file that a later version of the bridge exported."""
-    folder = Path(bridge.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"])
-    text = (folder / f"{bridge.export(FLOWS / 'single.py')}.py").read_text()
+    text = bridge.dag_file(f"{bridge.export(FLOWS / 'single.py')}.py")
     newer, count = re.subn(r'"format": \d+', '"format": 99', text)
     assert count == 1, text
-    path = folder / "newer.py"
-    path.write_text(newer)
+    bridge.versions.write({"newer.py": newer.encode()})
     try:
         deadline = time.monotonic() + 60
-        while not (errors := failures_of(bridge.client.all_import_errors(), str(path))):
+        while not (errors := failures_of(bridge.client.all_import_errors(), "/newer.py")):
             assert time.monotonic() < deadline, "Airflow never read newer.py"
             time.sleep(0.2)
     finally:
-        path.unlink()
+        bridge.versions.write({"newer.py": None})
 
     assert "was exported by metaflow-airflow" in errors[0].stack_trace
     assert "Upgrade metaflow-airflow where Airflow runs" in errors[0].stack_trace

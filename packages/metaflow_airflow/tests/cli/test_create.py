@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
+
+from metaflow_airflow.bundle.objects import FolderObjects
+from metaflow_airflow.bundle.versions import Versions
 
 
 def test_an_export_says_what_it_made(command):
@@ -22,6 +27,48 @@ def test_an_export_says_what_it_made(command):
     command.good("delete")
     assert list(command.dags.iterdir()) == []
     assert command.airflow.deleted == ["Flow"]
+
+
+def test_runs_that_go_on_are_named_where_dag_files_have_no_versions(command):
+    command.write()
+    command.good("create")
+    command.airflow.under_way = [{"dag_id": "Flow", "dag_run_id": "one", "state": "running"}]
+
+    said = command.good("create", "--tag", "new")
+    assert re.search(r"Run airflow-\w+ goes on: ", said)
+    assert "has no versions, so Airflow goes on with this export" in said
+
+    refused = command.refused("delete")
+    assert "goes on: a run whose DAG is deleted never ends" in refused
+    assert "airflow terminate RUN-ID" in refused
+    assert [path.name for path in command.dags.iterdir()] == ["Flow.py"]
+
+
+def test_a_bundle_with_versions_has_one_for_each_export(command):
+    (command.dags / "bundle.json").write_text('{"format": 1}')
+    versions = Versions(FolderObjects(command.dags))
+
+    def processor():
+        manifest = versions.manifest(versions.newest())
+        for name in manifest.files:
+            command.airflow.sources[Path(name).stem] = versions.content(manifest, name).decode()
+            command.airflow.files[Path(name).stem] = name
+
+    command.airflow.on_ask = processor
+    command.write()
+    command.airflow.under_way = [{"dag_id": "Flow", "dag_run_id": "one", "state": "running"}]
+
+    said = command.good("create")
+    first = versions.newest()
+    assert f"{command.dags}/Flow.py, version {first}" in said
+    assert "goes on" not in command.good("create", "--tag", "new")
+    second = versions.newest()
+    command.good("create")
+    assert versions.newest() == first != second
+
+    command.airflow.under_way = []
+    command.good("delete")
+    assert dict(versions.manifest(versions.newest()).files) == {}
 
 
 def test_what_airflow_does_not_load_is_taken_back(command):

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
-_S3_BUNDLE = "airflow.providers.amazon.aws.bundles.s3.S3DagBundle"
+# A run keeps the version of the DAG files that it began with.
+_VERSIONED_BUNDLE = "metaflow_airflow.bundle.versioned.VersionedDagBundle"
 _SIMPLE_AUTH = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 
 
@@ -34,7 +35,8 @@ class AirflowSettings:
     `url` is where browsers reach the API server, `api_url` where workers do if not there too;
     `log_port` a port that no log server listens on: all processes share `logs`, so log servers
     (which bind to every interface and cannot be told otherwise) are not started. `bundles` are
-    folders or s3:// prefixes by name, the latter read with the connection `bundle_connection`.
+    by name a Path (a plain folder), or the text of a versioned bundle's place: a folder, or an
+    s3:// prefix, which is read with the connection `bundle_connection`.
     `scheduler_silence` is how many seconds without a heartbeat mean that a scheduler is dead, and
     its tasks start anew. A scheduler judges itself by it too: on a machine so busy that its own
     heartbeat was 16 s late, 15 s made it restart its running tasks over and over.
@@ -70,18 +72,19 @@ def new_secrets() -> AirflowSecrets:
 
 
 def dag_bundle_list(bundles: Mapping[str, Path | str], connection: str = "aws_default") -> str:
-    """Return the JSON of `dag_bundle_config_list`: a local folder or an S3 prefix a bundle."""
+    """Return the JSON of `dag_bundle_config_list`: see AirflowSettings.bundles."""
     return json.dumps(
-        [{"name": name} | _bundle(str(place), connection) for name, place in bundles.items()]
+        [{"name": name} | _bundle(place, connection) for name, place in bundles.items()]
     )
 
 
-def _bundle(place: str, connection: str) -> dict[str, object]:
-    if not place.startswith("s3://"):
-        return {"classpath": _LOCAL_BUNDLE, "kwargs": {"path": place}}
-    bucket, _, prefix = place.removeprefix("s3://").partition("/")
-    arguments = {"bucket_name": bucket, "prefix": prefix, "aws_conn_id": connection}
-    return {"classpath": _S3_BUNDLE, "kwargs": arguments}
+def _bundle(place: Path | str, connection: str) -> dict[str, object]:
+    if isinstance(place, Path):
+        return {"classpath": _LOCAL_BUNDLE, "kwargs": {"path": str(place)}}
+    arguments = {"url": place}
+    if place.startswith("s3://"):
+        arguments["aws_conn_id"] = connection
+    return {"classpath": _VERSIONED_BUNDLE, "kwargs": arguments}
 
 
 def airflow_environment(settings: AirflowSettings) -> dict[str, str]:
@@ -106,6 +109,8 @@ def airflow_environment(settings: AirflowSettings) -> dict[str, str]:
         "workers": _WORKERS,
         "dag_processor": {
             **_DAG_PROCESSOR,
+            # By default a folder in /tmp, which all Airflows of a machine share.
+            "dag_bundle_storage_path": settings.home / "dag_bundles",
             "dag_bundle_config_list": dag_bundle_list(settings.bundles, settings.bundle_connection),
         },
         "triggerer": {"capacity": settings.triggerer_capacity},

@@ -96,7 +96,10 @@ def server_environment(
             port=ports["airflow"],
             url=f"http://{HOST}:{ports['airflow']}",
             log_port=ports["airflow_log"],
-            bundles={"data_engineering": data_engineering_dags(), "flows": state.folder("dags")},
+            bundles={
+                "data_engineering": data_engineering_dags(),
+                "flows": str(state.folder("dags")),
+            },
             passwords_file=home / "passwords.json",
             secrets=AirflowSecrets(**credentials["airflow_secrets"]),
             admin=credentials["airflow"]["username"],

@@ -18,6 +18,8 @@ from airflow_service.settings import new_secrets
 from embedded.errors import StackError
 
 Json = dict[str, Any]
+# Makes a folder a DAG bundle with versions (metaflow_airflow.bundle).
+_NEW_BUNDLE: Json = {"format": 1}
 FOLDERS = ("logs", "airflow", "dags", "metaflow", "metaflow-home", "envs", "postgres", "s3", "tmp")
 
 
@@ -39,6 +41,9 @@ class State:
             self.root.chmod(0o700)
             for name in FOLDERS:
                 (self.root / name).mkdir(mode=0o700, exist_ok=True)
+            bundle = self.folder("dags") / "bundle.json"
+            if not bundle.exists():
+                self._write("dags/bundle.json", _NEW_BUNDLE)
         except OSError as error:
             raise StackError(
                 f"the state directory {self.root} cannot be made: {error.strerror}. "
@@ -142,11 +147,12 @@ class State:
         return content
 
     def _write(self, name: str, content: Json) -> None:
-        part = self.root / f".{name}.{os.getpid()}"
+        path = self.root / name
+        part = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(content, file, indent=2)
-        part.replace(self.root / name)
+        part.replace(path)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -141,10 +141,10 @@ class AirflowClient:
                     f"({type(error).__name__}). Is it being restarted?"
                 ) from error
 
-    def runs(self, dag_id: str) -> Iterator[dict[str, Any]]:
-        """A DAG's runs, newest first."""
+    def runs(self, dag_id: str, *states: str) -> Iterator[dict[str, Any]]:
+        """A DAG's runs, newest first; only those in these states, if any are given."""
         path = f"dags/{_path(dag_id)}/dagRuns"
-        return self._pages(path, "dag_runs", {"order_by": "-run_after"})
+        return self._pages(path, "dag_runs", {"order_by": "-run_after", "state": states})
 
     def set_run_state(self, dag_id: str, run_id: str, state: str) -> None:
         """Mark a run success, failed or queued; its running tasks are ended."""

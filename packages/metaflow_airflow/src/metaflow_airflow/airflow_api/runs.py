@@ -22,6 +22,7 @@ class FlowRun:
     Args:
         run_id: Metaflow's. dag_run_id: Airflow's. status: PENDING, RUNNING, SUCCEEDED or FAILED.
         created, finished: ISO times, or None.
+        version: of the DAG bundle that the run began with; None where that has no versions.
     """
 
     dag_id: str
@@ -30,6 +31,7 @@ class FlowRun:
     status: str
     created: str | None = None
     finished: str | None = None
+    version: str | None = None
 
     @classmethod
     def from_dag_run(cls, run: dict[str, Any]) -> FlowRun:
@@ -41,6 +43,7 @@ class FlowRun:
             status=status_of(run["state"]),
             created=run.get("queued_at") or run.get("run_after"),
             finished=run.get("end_date"),
+            version=run.get("bundle_version"),
         )
 
 
@@ -66,6 +69,14 @@ def start_run(client: AirflowClient, dag_id: str, conf: Mapping[str, Any]) -> Fl
 def runs_of(client: AirflowClient, dag_id: str) -> Iterator[FlowRun]:
     """A DAG's runs, newest first."""
     return (FlowRun.from_dag_run(run) for run in client.runs(dag_id))
+
+
+def runs_under_way(client: AirflowClient, dag_id: str) -> list[FlowRun]:
+    """A DAG's runs that have not ended; none where Airflow has no such DAG."""
+    try:
+        return [FlowRun.from_dag_run(run) for run in client.runs(dag_id, "running", "queued")]
+    except NotFoundError:
+        return []
 
 
 def find_run(client: AirflowClient, dag_id: str, run_id: str) -> FlowRun:

@@ -45,7 +45,7 @@ def status(obj: Any, run_id: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 @click.pass_obj
 def list_runs(obj: Any, limit: int, state: str | None, as_json: bool) -> None:
-    """Print a line a run: Metaflow's id, status, when it was made, Airflow's id."""
+    """Print a line a run: Metaflow's id, status, version, when it was made, Airflow's id."""
     from metaflow_airflow.airflow_api.client import AirflowClient
     from metaflow_airflow.airflow_api.runs import runs_of
 
@@ -58,5 +58,6 @@ def list_runs(obj: Any, limit: int, state: str | None, as_json: bool) -> None:
     elif not found:
         obj.echo(f"*{obj.airflow.dag_id}* has no such runs.")
     for run in () if as_json else found:
-        line = f"{run.run_id}  {run.status:<9}  {run.created or '':<32}  {run.dag_run_id}"
+        parts = f"{run.status:<9}", f"{run.version or '':<16}", f"{run.created or '':<32}"
+        line = "  ".join((run.run_id, *parts, run.dag_run_id))
         obj.echo_always(line, err=False, no_bold=True)

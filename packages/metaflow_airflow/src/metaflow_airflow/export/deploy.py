@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
+from metaflow_airflow.airflow_api.runs import FlowRun, runs_under_way
 from metaflow_airflow.airflow_api.settings import URL, setting
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export.exporter import Export, dags_folder, is_read, target_of
+from metaflow_airflow.export.places import DagFile
 from metaflow_airflow.export.publish import find_publication
 from metaflow_airflow.export.wait_for_dag import DagWait, NotLoadedError
+
+_SHOWN = 3  # runs that go on
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ def deploy(
             plan = export.plan()
     folder = dags_folder() if is_read(file) else None
     publication = find_publication(dag_id, target, folder, client)
+    if client and publication.former and not target.place.version():
+        _tell_of_runs(client, dag_id, target, tell)
     ready()
     tell(f"Exporting *{dag_id}* as an Airflow DAG...")
     production_token = export.token(token.authorize, token.given, token.generate)
@@ -79,7 +85,8 @@ def deploy(
         tell(f"It brings {', '.join(package.beside)}, from beside neither flow nor packages.")
     watch = DagWait(client, dag_id, target, wait, tell) if client else None
     path = publication.put(text)
-    tell(f"DAG *{dag_id}* written to *{path}*.")
+    version = target.place.version()
+    tell(f"DAG *{dag_id}* written to *{path}*{f', version {version}' if version else ''}.")
     url = None
     if client and watch:
         try:
@@ -98,11 +105,16 @@ def delete(dag_id: str, file: str | None, *, tell: Callable[[str], None]) -> Non
     """Remove all files of a DAG, then what Airflow recorded of it: it is not loaded again.
 
     Raises:
-        BridgeError: there is none, or a file of it is not to be found from here.
+        BridgeError: there is none, runs of it go on, or a file of it is not to be found from here.
     """
     client = AirflowClient.from_settings()
     target = target_of(file, dag_id)
     client.check()
+    if under_way := runs_under_way(client, dag_id):
+        raise BridgeError(
+            f"{_names(under_way)}: a run whose DAG is deleted never ends. Wait, or end "
+            f"{'it' if len(under_way) == 1 else 'them'} first (airflow terminate RUN-ID)."
+        )
     removed = find_publication(dag_id, target, dags_folder(), client).remove()
     try:
         client.delete_dag(dag_id)
@@ -110,3 +122,21 @@ def delete(dag_id: str, file: str | None, *, tell: Callable[[str], None]) -> Non
         if not removed:
             raise
         tell(f"Airflow at {client.url} did not have *{dag_id}*.")
+
+
+def _tell_of_runs(
+    client: AirflowClient, dag_id: str, target: DagFile, tell: Callable[[str], None]
+) -> None:
+    """Say what an export does to runs where Airflow keeps no versions of DAG files."""
+    if under_way := runs_under_way(client, dag_id):
+        tell(
+            f"{_names(under_way)}: *{target.place}* has no versions, so Airflow goes on with this "
+            "export. Steps that it renames or no longer has fail there. A versioned DAG bundle "
+            "keeps each run as it began (docs/bundles.md)."
+        )
+
+
+def _names(runs: Sequence[FlowRun]) -> str:
+    shown = ", ".join(run.run_id for run in runs[:_SHOWN])
+    more = f" and {len(runs) - _SHOWN} more" if len(runs) > _SHOWN else ""
+    return f"Run {shown} goes on" if len(runs) == 1 else f"Runs {shown}{more} go on"

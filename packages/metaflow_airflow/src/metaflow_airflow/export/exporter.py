@@ -14,11 +14,12 @@ from metaflow_airflow.compat.airflow_release import starts_in_triggerer
 from metaflow_airflow.compat.metaflow_export import config_values
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export import naming, read_flow
+from metaflow_airflow.export.bundle_place import find_place
 from metaflow_airflow.export.check_configs import check_configs
 from metaflow_airflow.export.check_datastore import check_datastore
 from metaflow_airflow.export.check_hooks import check_hooks
 from metaflow_airflow.export.code_package import CodePackage, make_package, script_path
-from metaflow_airflow.export.places import DagFile, Place, place_of
+from metaflow_airflow.export.places import DagFile, Place
 from metaflow_airflow.export.provenance import with_provenance
 from metaflow_airflow.export.read_parameters import read_parameters
 from metaflow_airflow.export.read_triggers import read_triggers
@@ -51,13 +52,13 @@ def target_of(file: str | None, dag_id: str) -> DagFile:
     if not file.endswith(".py"):
         raise BridgeError(f"FILE {file} must end in .py: Airflow loads no DAGs from other files.")
     folder_name, _, name = file.rpartition("/")
-    return DagFile(place_of(folder_name or ("/" if file.startswith("/") else ".")), name)
+    return DagFile(find_place(folder_name or ("/" if file.startswith("/") else ".")), name)
 
 
 def dags_folder() -> Place | None:
     """The place that Airflow reads; None where no setting says it."""
     folder = setting(DAGS_FOLDER)
-    return place_of(folder) if folder else None
+    return find_place(folder) if folder else None
 
 
 def is_read(file: str | None) -> bool:

@@ -11,7 +11,7 @@ from typing import Protocol
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export import s3_place as s3
 
-_BUNDLE = "The DAG bundle"  # begins the sentences of errors
+BUNDLE = "The DAG bundle"  # begins the sentences of errors
 
 
 class Place(Protocol):
@@ -28,6 +28,9 @@ class Place(Protocol):
 
     def remove(self, name: str) -> bool:
         """Remove a file; whether there was one."""
+
+    def version(self) -> str | None:
+        """The version that it has now; None for a place without versions."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,9 @@ class FolderPlace:
             ) from error
         return there
 
+    def version(self) -> None:
+        """A plain folder has none."""
+
 
 @dataclass(frozen=True)
 class S3Place:
@@ -146,18 +152,18 @@ class S3Place:
 
     def check(self) -> None:
         """The bucket must be there for these credentials."""
-        s3.check(self.url, _BUNDLE)
+        s3.check(self.url, BUNDLE)
 
     def put(self, name: str, text: str) -> str:
         """Put the object."""
         self.check()
-        with s3.in_words(self.url, _BUNDLE):
+        with s3.in_words(self.url, BUNDLE):
             s3.client().put_object(Bucket=self.bucket, Key=self._key(name), Body=text.encode())
         return f"{self.url}/{name}"
 
     def read(self, name: str) -> str | None:
         """The text of an object; None if there is none."""
-        with s3.in_words(self.url, _BUNDLE):
+        with s3.in_words(self.url, BUNDLE):
             client = s3.client()
             try:
                 answer = client.get_object(Bucket=self.bucket, Key=self._key(name))
@@ -168,11 +174,14 @@ class S3Place:
     def remove(self, name: str) -> bool:
         """Remove the object; whether there was one."""
         key = self._key(name)
-        with s3.in_words(self.url, _BUNDLE):
+        with s3.in_words(self.url, BUNDLE):
             client = s3.client()
             found = client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
             client.delete_object(Bucket=self.bucket, Key=key)
         return any(each["Key"] == key for each in found.get("Contents", ()))
+
+    def version(self) -> None:
+        """A plain prefix has none."""
 
     def _key(self, name: str) -> str:
         return f"{self.prefix}/{name}" if self.prefix else name

@@ -5,6 +5,7 @@ What a DAG contains is decided in `plan/`; nothing is worked out here from the w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import timedelta

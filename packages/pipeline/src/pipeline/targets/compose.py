@@ -14,10 +14,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from embedded import flows_env, processes
 from embedded.environment import REGION, base_environment, metaflow_user
 from embedded.errors import StackError
+from metaflow_airflow.bundle.manifest import POINTER
 
 from pipeline import s3
 from pipeline.targets import bundle
 from pipeline.targets.base import Target
+from pipeline.targets.dag_files import written_in_s3
 from pipeline.targets.export import export_all
 
 _WAIT = 600
@@ -120,10 +122,11 @@ class ComposeTarget(Target):
 
     def changed(self, file: str) -> float | None:
         """When an object was written last, rounded up to S3's whole seconds."""
-        bucket, _, key = file.removeprefix("s3://").partition("/")
-        user = "ML_DEPLOY" if file.startswith(_FLOWS) else "DE_DEPLOY"
         try:
-            return s3.changed(self.s3(user), bucket, key)
+            if file == self.data_dag:
+                # Its DAG file imports the package: it is read again with each version.
+                return written_in_s3(self.s3("DE_DEPLOY"), _DATA, POINTER)
+            return written_in_s3(self.s3("ML_DEPLOY"), _FLOWS, file.removeprefix(f"{_FLOWS}/"))
         except (BotoCoreError, ClientError) as error:
             raise StackError(f"cannot look at {file}: {error}") from error
 

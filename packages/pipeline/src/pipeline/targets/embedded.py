@@ -12,6 +12,7 @@ from embedded.start import FLOWS_ENV
 from embedded.state import State
 
 from pipeline.targets.base import Report, Target
+from pipeline.targets.dag_files import written_in_folder
 from pipeline.targets.export import EXPORT_SECONDS, Export
 
 
@@ -98,8 +99,7 @@ class EmbeddedTarget(Target):
 
     def changed(self, file: str) -> float | None:
         """When a DAG file was written last; None when there is none."""
-        path = Path(file)
-        return path.stat().st_mtime if path.exists() else None
+        return written_in_folder(Path(file))
 
     @property
     def export_stamp(self) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 from embedded import flows_env
@@ -16,6 +15,7 @@ from metaflow_airflow.airflow_api.client import AirflowClient
 
 from pipeline import s3
 from pipeline.targets.base import Report, Target
+from pipeline.targets.dag_files import written_in_folder, written_in_s3
 from pipeline.targets.export import export_all
 
 _URL, _USERNAME, _PASSWORD = (
@@ -112,11 +112,10 @@ class OwnTarget(Target):
         if file == self.data_dag:
             return 0.0
         if not file.startswith("s3://"):
-            path = Path(file)
-            return path.stat().st_mtime if path.exists() else None
-        parts = urlsplit(file)
+            return written_in_folder(Path(file))
+        url, _, name = file.rpartition("/")
         try:
-            return s3.changed(s3.client(self._given), parts.netloc, parts.path.lstrip("/"))
+            return written_in_s3(s3.client(self._given), url, name)
         except (BotoCoreError, ClientError) as error:
             raise StackError(f"cannot look at {file}: {error}") from error
 
