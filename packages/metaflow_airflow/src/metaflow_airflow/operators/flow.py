@@ -5,7 +5,6 @@ What a DAG contains is decided in `plan/`; nothing is worked out here from the w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import timedelta
@@ -126,9 +125,7 @@ class MetaflowFlow:
             words: PlannedStep's fields. One name in `after` may stand for itself; unsaid, `over` is
                 `each`, `depth` 1 with it, `user_retries` `retries`; `@flow.each` says its own.
         """
-        words = _frozen(words)
-        if self._body:
-            words |= self._body[0]
+        words = _frozen(words) | (self._body[0] if self._body else {})
         if isinstance(words.get("after"), str):
             words["after"] = (words["after"],)
         if words.get("each"):
@@ -143,6 +140,7 @@ class MetaflowFlow:
             retry_delay=timedelta(seconds=step.retry_delay),
             trigger_rule=TriggerRule(step.trigger_rule),
             outlets=[Asset(each) for each in step.publishes],
+            doc_json=self._record.shown if self._record and not step.after else None,
         )
         if EventsTask.name in self._tasks and not step.after:
             self._tasks[EventsTask.name] >> operator
