@@ -146,3 +146,16 @@ def test_a_try_that_follows_a_failure_is_its_retry_and_any_other_was_cleared():
     assert begin_of_life(3, retries, failed) == 2  # try 2 left nothing: it ended well
     assert begin_of_life(6, retries, again) == 3
     assert begin_of_life(7, retries, life_record(replace(THIS, try_number=6, max_tries=5), 2)) == 6
+
+
+def test_a_start_that_is_cleared_has_the_parameters_of_the_code_that_it_runs():
+    """Those of the run's first life hold the graph and the defaults of the code of that time."""
+    other = replace(START, deployment=replace(START.deployment, code_sha="1" * 40))
+
+    def parameters(definition, **life):
+        return decide(definition, replace(THIS, **life), []).task.init.task_id
+
+    cleared = {"try_number": 2, "max_tries": 1}
+    assert parameters(START) == parameters(other)
+    assert parameters(START, **cleared) == parameters(START, try_number=3, max_tries=2)
+    assert len({parameters(START), parameters(START, **cleared), parameters(other, **cleared)}) == 3

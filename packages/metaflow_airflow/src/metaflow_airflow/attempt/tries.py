@@ -76,7 +76,9 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
     code = _code(deployment, inputs, cleared=life.cleared)
     parameters, resume = split(this.params)
     set_by_events, _ = parameters_of(definition.triggers, this.events)
-    parameters_id = ids.parameters_task_id({**parameters, **set_by_events})
+    parameters_id = ids.parameters_task_id(
+        {**parameters, **set_by_events}, code["sha"] if life.cleared else ""
+    )
     run_id = ids.run_id(this.dag_id, this.dag_run_id)
     init = clone = None
     if not definition.upstream:

@@ -119,7 +119,7 @@ class Record:
 
     @property
     def shown(self) -> str:
-        """What Airflow shows of it (JSON): another text for each other export, of code alone too."""
+        """What Airflow shows of it (JSON): another text for each other export, if of code alone."""
         export = hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
         return json.dumps({"export": export, "code": self.deployment.code})
 

@@ -122,9 +122,14 @@ def former_task_id(first: str) -> str:
     return "-".join(["t", *path])
 
 
-def parameters_task_id(parameters: Mapping[str, Any]) -> str:
-    """Id of the run's `_parameters` task: a start step that is cleared finds its own again."""
-    return "p-" + _hash(sorted(parameters.items()))
+def parameters_task_id(parameters: Mapping[str, Any], code: str = "") -> str:
+    """Id of the run's `_parameters` task: a start step that is cleared finds its own again.
+
+    Args:
+        code: what a start step that was cleared runs. Defaults, Configs and the flow's graph, which
+            are kept there too, may be others than those of the run's first life.
+    """
+    return "p-" + _hash([*sorted(parameters.items()), *([code] if code else [])])
 
 
 def _hash(value: Any) -> str:
