@@ -60,8 +60,7 @@ class Deployed:
             run_after=NOW,
             state=DagRunState.SUCCESS,
             run_type=DagRunType.MANUAL,
-            triggered_by=DagRunTriggeredByType.UI,
-            **fields,
+            **{"triggered_by": DagRunTriggeredByType.UI, **fields},
         )
         made.created_dag_version = DagVersion.get_latest_version(
             self.plan.dag_id, session=self.session
@@ -167,7 +166,10 @@ def deploy(session: Session, flow: Any, folder: Path, **deployment: str) -> Depl
         "datastore_root": str(root),
     } | deployment
     plan = assemble(
-        read_graph(flow), Deployment("flow.py", **words), parameters=[Parameter("city")]
+        read_graph(flow),
+        Deployment("flow.py", **words),
+        parameters=[Parameter("city")],
+        commit="c0ffee",
     )
     file = folder / f"{plan.flow}.py"
     file.write_text(render(plan))

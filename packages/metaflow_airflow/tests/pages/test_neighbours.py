@@ -1,10 +1,14 @@
+import json
 from datetime import timedelta
 
 import pytest
 from airflow.models.asset import AssetEvent, AssetModel
+from airflow.models.xcom import XComModel
+from airflow.utils.types import DagRunTriggeredByType
 from metaflow_airflow.pages import lookup, neighbours
-from metaflow_airflow.pages.neighbours import Neighbour
+from metaflow_airflow.pages.neighbours import HandedOn, Neighbour
 from metaflow_airflow.pages.task_address import TaskAddress
+from sqlalchemy import insert
 
 from .conftest import NOW, RUN
 
@@ -62,10 +66,24 @@ def test_assets_lead_from_run_to_run_both_ways(deployed, session):
 
     dag_id = deployed.plan.dag_id
     assert neighbours.effects(session, first) == [
-        neighbours.HandedOn("s3://b/features", dag_id, "second"),
-        neighbours.HandedOn("s3://b/unread", None, None),
+        HandedOn("s3://b/features", dag_id, "second"),
+        HandedOn("s3://b/unread", None, None),
     ]
-    assert neighbours.causes(session, second) == [
-        neighbours.HandedOn("s3://b/features", dag_id, "first")
-    ]
+    assert neighbours.causes(session, second) == [HandedOn("s3://b/features", dag_id, "first")]
     assert neighbours.causes(session, first) == neighbours.effects(session, second) == []
+
+
+def test_a_task_that_triggered_the_run_is_its_cause(deployed, session):
+    parent = deployed.run("parent")
+    deployed.task("end", run_id="parent")
+    run = deployed.run("made_by_it", triggered_by=DagRunTriggeredByType.OPERATOR)
+    session.execute(
+        insert(XComModel).values(
+            dag_run_id=parent.id, dag_id=parent.dag_id, run_id="parent", task_id="end",
+            map_index=-1, key="trigger_run_id", value=json.dumps("made_by_it"), timestamp=NOW,
+        )
+    )  # fmt: skip
+    session.commit()
+
+    assert neighbours.causes(session, run) == [HandedOn("end", parent.dag_id, "parent")]
+    assert neighbours.causes(session, parent) == []

@@ -169,6 +169,7 @@ def test_a_run_page_shows_its_steps_cards_and_the_datasets_that_they_named(deplo
     assert {step: len(found) for step, found in seen["steps"].items()} == {
         "start": 1, "measure": 3, "end": 1,
     }  # fmt: skip
+    assert (seen["version"].number, seen["version"].commit) == (1, "c0ffee")
     assert seen["parameters"] == {"city": '"Bergen"'}
     assert seen["datasets"] == [("end", "read", "s3://b/in"), ("end", "wrote", "s3://b/out")]
     assert [each.task_id for each, _ in seen["cards"]] == ["start"]
@@ -185,3 +186,7 @@ def test_a_dag_page_shows_a_metric_of_its_runs_beside_each_other(deployed, sessi
     assert seen["sentence"] == ""
     assert seen["cells"] == {"one": {"total": "0"}, "two": {"total": "1"}}
     assert seen["deployed"] is not None
+    assert {run: version.number for run, version in seen["versions"].items()} == {
+        "one": 1,
+        "two": 1,
+    }

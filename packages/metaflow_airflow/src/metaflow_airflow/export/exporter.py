@@ -11,7 +11,7 @@ from typing import Any
 from metaflow_airflow.airflow_api.client import AirflowClient
 from metaflow_airflow.airflow_api.settings import setting
 from metaflow_airflow.compat.airflow_release import starts_in_triggerer
-from metaflow_airflow.compat.metaflow_export import config_values
+from metaflow_airflow.compat.metaflow_export import commit_of, config_values
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export import naming, read_flow
 from metaflow_airflow.export.bundle_place import find_place
@@ -185,6 +185,7 @@ class Export:
             triggers=read_triggers(self.obj.flow),
             project=naming.read_project(),
             metaflow=version("metaflow"),
+            commit=commit_of(script_path().parent),
             attached=attached,
             pythons=pythons,
             pod_secrets=read_flow.read_pod_secrets(),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.models.connection import Connection
+from airflow.models.dag_version import DagVersion
 from airflow.models.dagcode import DagCode
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
@@ -35,7 +36,7 @@ class Instance:
 
     Args:
         map_index: -1 when it is not mapped. label: its item, as Airflow shows it.
-        pathspec: of its Metaflow task; None while nobody knows it.
+        pathspec: of its Metaflow task; None while nobody knows it. code: the package that it ran.
     """
 
     task_id: str
@@ -45,6 +46,34 @@ class Instance:
     began: datetime | None
     seconds: float | None
     pathspec: str | None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a DAG: its number in Airflow, and the commit that it was exported from."""
+
+    number: int
+    commit: str = ""
+
+
+def versions_of(session: Session, runs: Iterable[DagRun]) -> dict[str, Version]:
+    """The version that each run was created with, by run id."""
+    of_run = {run.run_id: run.created_dag_version_id for run in runs}
+    asked = (
+        select(DagVersion.id, DagVersion.version_number, DagCode.source_code)
+        .join(DagCode, DagCode.dag_version_id == DagVersion.id)
+        .where(DagVersion.id.in_(set(of_run.values())))
+    )
+    found = {key: Version(number, _commit(code)) for key, number, code in session.execute(asked)}
+    return {run_id: found[key] for run_id, key in of_run.items() if key in found}
+
+
+def _commit(code: str) -> str:
+    try:
+        return read_record(code).commit
+    except BridgeError:  # of a DAG of that name that was no flow's, or older than records
+        return ""
 
 
 def record_of(session: Session, dag_id: str) -> Record:
@@ -197,6 +226,7 @@ def _instance(
         pathspec=f"{record.flow}/{reference.pathspec}"
         if reference
         else _pathspec(record, run_id, found),
+        code=(reference.code or {}).get("url") if reference else None,
     )
 
 

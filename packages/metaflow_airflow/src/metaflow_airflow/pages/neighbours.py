@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from airflow.models.asset import AssetEvent
 from airflow.models.dagbag import DBDagBag
-from sqlalchemy import select
+from airflow.models.xcom import XComModel
+from airflow.providers.standard.operators.trigger_dagrun import XCOM_RUN_ID
+from airflow.utils.types import DagRunTriggeredByType
+from sqlalchemy import Text, cast, select
 
 from metaflow_airflow.pages.lookup import Instance, instances_of
 
@@ -37,13 +40,14 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class HandedOn:
-    """An asset that one run published and that started another.
+    """What one run did that started another: it published an asset, or had a task for it.
 
     Args:
-        uri: the asset's. dag_id, run_id: the other run; None where nobody did, or nobody waited.
+        by: the asset's URI, or the task's id.
+        dag_id, run_id: the other run; None where nobody did, or nobody waited.
     """
 
-    uri: str
+    by: str
     dag_id: str | None
     run_id: str | None
 
@@ -68,11 +72,19 @@ def tasks_around(
 
 
 def causes(session: Session, run: DagRun) -> list[HandedOn]:
-    """What the run was started by: assets, and the runs that published them."""
-    return [
+    """What the run was started by: assets and the runs that published them, or a run's task."""
+    found = [
         HandedOn(event.uri, event.source_dag_id, event.source_run_id)
         for event in _known(run.consumed_asset_events)
     ]
+    if run.triggered_by == DagRunTriggeredByType.OPERATOR:
+        # TriggerDagRunOperator leaves the id of the run that it made; nothing else knows of both.
+        asked = select(XComModel.task_id, XComModel.dag_id, XComModel.run_id).where(
+            XComModel.key == XCOM_RUN_ID,
+            cast(XComModel.value, Text).contains(run.run_id, autoescape=True),
+        )
+        found += [HandedOn(*task) for task in session.execute(asked.distinct())]
+    return found
 
 
 def effects(session: Session, run: DagRun) -> list[HandedOn]:

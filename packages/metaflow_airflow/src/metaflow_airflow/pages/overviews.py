@@ -43,6 +43,8 @@ async def run_page(session: Session, dag_id: str, run_id: str, columns: str) -> 
             each.name: json.dumps((run.conf or {}).get(each.name, each.default), default=str)
             for each in record.parameters
         },
+        "version": (await asked(lookup.versions_of, session, [run])).get(run_id),
+        "codes": sorted({each.code for each in found if each.code}),
         "causes": await asked(neighbours.causes, session, run),
         "effects": await asked(neighbours.effects, session, run),
         "steps": _by_step(found),
@@ -80,6 +82,7 @@ async def dag_page(session: Session, dag_id: str, metrics: str) -> dict[str, Any
     seen: dict[str, Any] = {
         "record": record,
         "deployed": await asked(lookup.deployed_at, session, dag_id),
+        "versions": await asked(lookup.versions_of, session, runs),
         "runs": [(run, ids.run_id(dag_id, run.run_id)) for run in runs],
         "columns": names,
         "cells": {},

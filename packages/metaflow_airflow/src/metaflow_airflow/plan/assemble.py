@@ -44,6 +44,7 @@ def assemble(
     triggers: SaidTriggers | None = None,
     project: Project | None = None,
     metaflow: str = "",
+    commit: str = "",
     attached: Mapping[str, Sequence[str]] | None = None,
     pythons: Mapping[str, Python] | None = None,
     pod_secrets: Sequence[str] = (),
@@ -68,7 +69,7 @@ def assemble(
         pythons: what each step runs with, by step; only those that differ from the deployment's
             stand in the plan.
         pod_secrets: names of Kubernetes secrets that the site gives to every pod.
-        project, metaflow, paused, max_workers, pool, pods_on, timeout,
+        project, metaflow, commit, paused, max_workers, pool, pods_on, timeout,
             kubernetes_conn_id: see Plan.
         catchup: see Schedule.
         max_iterations: of a switch that may choose itself.
@@ -141,6 +142,7 @@ def assemble(
         parameters=tuple(parameters),
         project=project,
         metaflow=metaflow,
+        commit=commit,
         sensors=sensors,
         schedule=schedule,
         triggers=waits_for,

@@ -151,7 +151,7 @@ class Plan:
 
     Args:
         blocks: in an order in which each stands after what it depends on.
-        metaflow: the version that the flow was read with.
+        metaflow: the version that the flow was read with. commit: see Record.
         max_workers: how many steps of a run may run at once.
         pool: Airflow's pool for the steps. timeout: seconds for a whole run.
         kubernetes_conn_id: the Airflow connection to the cluster; None for Airflow's default one.
@@ -166,6 +166,7 @@ class Plan:
     parameters: tuple[Parameter, ...] = ()
     project: Project | None = None
     metaflow: str = ""
+    commit: str = ""
     sensors: tuple[Sensor, ...] = ()
     schedule: Schedule | None = None
     triggers: Triggers | None = None
@@ -204,6 +205,7 @@ class Plan:
             format=FORMAT,
             exported_by=exported_by,
             metaflow=self.metaflow,
+            commit=self.commit,
             project=self.project,
             deployment=self.deployment,
             parameters=self.parameters,

@@ -92,6 +92,7 @@ class Record:
         triggers: the events that start it; it waits for all of them.
         steps: names of the flow's steps. start_in_pod: whether the first of them runs in a pod.
         format: of the file's words (see step.FORMAT). exported_by, metaflow: versions of both.
+        commit: of the repository that the flow was exported from; "" where it lay in none.
         deployment: what its steps need.
     """
 
@@ -100,6 +101,7 @@ class Record:
     format: int
     exported_by: str = ""
     metaflow: str = ""
+    commit: str = ""
     project: Project | None = None
     deployment: Deployment
     parameters: tuple[Parameter, ...] = ()
