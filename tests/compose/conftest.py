@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pytest
 import yaml
 from embedded.state import State
 from metaflow_airflow.airflow_api.client import AirflowClient
+from metaflow_airflow.wire.ids import run_id
 from pipeline.targets.compose import ComposeTarget
+from waiting import until
 
 from .engine import (
     ALL_STANDINS,
@@ -27,7 +30,10 @@ from .engine import (
     has_metaflow,
     kubectl,
 )
-from .shooting import Shooting, crash, in_mid_step, restart
+from .runs import attempts, create, end_of, ended, said, task_of, trigger
+from .shooting import Shooting, Shot, crash, in_mid_step, restart, running_pods
+
+TROUBLED = Path(__file__).parent / "troubled.py"
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +116,56 @@ def ran(target: ComposeTarget) -> list[str]:
 def api(ran: list[str], target: ComposeTarget) -> AirflowClient:
     """Airflow, after the pipeline."""
     return AirflowClient(target.airflow_url, *target.airflow_login)
+
+
+@pytest.fixture(scope="module")
+def shot(api: AirflowClient, target: ComposeTarget) -> Shot:
+    """A step that runs until it is told to end; its pod outlives what is around it."""
+
+    def says(line: str) -> bool:
+        return any(line in each for each in said(api, task_of(api, "Troubled", run)))
+
+    create(target, TROUBLED, "--with", "kubernetes:cpu=0.25")
+    run = trigger(api, "Troubled", {"how": "steady"})
+    try:
+        until(lambda: says("second 3"), "the step's log in Airflow")
+        (name,) = running_pods("Troubled")
+        for shoot in (
+            lambda: crash("triggerer"),
+            lambda: crash("scheduler"),
+            lambda: restart("postgres", "minio"),
+        ):
+            in_mid_step(shoot, "Troubled")
+            docker("compose", "up", "--detach", "--wait")
+        lines = said(api, task_of(api, "Troubled", run))
+        pod = json.loads(kubectl("get", name, "--output", "json"))
+        kubectl("exec", name, "--", "touch", "/tmp/enough")
+        state = end_of(api, "Troubled", run)
+        start = task_of(api, "Troubled", run)
+        (numbers,) = (
+            each
+            for task, each in attempts(target, "Troubled", run_id("Troubled", run)).items()
+            if task.startswith("start/")
+        )
+        return Shot(pod, lines, said(api, start), state, start["try_number"], numbers)
+    finally:
+        ended(api, "Troubled", run)
+
+
+@pytest.fixture
+def fails(api: AirflowClient, target: ComposeTarget) -> Callable[..., str]:
+    """Runs the flow Troubled with a trouble until it has failed; the log of the step that did."""
+
+    def run(how: str, kubernetes: str, meanwhile: Callable[[], object] = lambda: None) -> str:
+        create(target, TROUBLED, "--with", f"kubernetes:{kubernetes}")
+        name = trigger(api, "Troubled", {"how": how})
+        try:
+            meanwhile()
+            assert end_of(api, "Troubled", name) == "failed"
+            start = task_of(api, "Troubled", name)
+            assert start["try_number"] == 1
+            return "\n".join(said(api, start))
+        finally:
+            ended(api, "Troubled", name)
+
+    return run

@@ -8,10 +8,24 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from waiting import until
 
 from .engine import docker, kubectl
+
+
+@dataclass
+class Shot:
+    """What was seen of a step around which everything was killed or restarted."""
+
+    pod: dict[str, Any]
+    while_it_ran: list[str]
+    log: list[str]
+    state: str
+    tries: int
+    attempts: list[str]
 
 
 class Shooting(threading.Thread):

@@ -13,7 +13,6 @@ import re
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,6 @@ from .runs import (
     create,
     drawn,
     end_of,
-    ended,
     has_dag,
     pipeline_run,
     said,
@@ -50,11 +48,10 @@ from .runs import (
     task_of,
     trigger,
 )
-from .shooting import container, crash, in_mid_step, restart, running_pods
+from .shooting import Shot, container, running_pods
 
 TRAIN = "trip_duration.prod.TrainTripDurationFlow"
 PREDICT = "trip_duration.prod.PredictTripDurationFlow"
-TROUBLED = Path(__file__).parent / "troubled.py"
 GREETING = Path(__file__).parent / "greeting.py"
 GREETING_DAG = Path(__file__).parent / "greeting_dag.py"
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -121,52 +118,6 @@ def test_no_pod_is_left(ran: list[str]) -> None:
     until(lambda: not kubectl("get", "pods", "--output", "name"), "the end of all pods")
 
 
-@dataclass
-class Shot:
-    """What was seen of a step around which everything was killed or restarted."""
-
-    pod: dict[str, Any]
-    while_it_ran: list[str]
-    log: list[str]
-    state: str
-    tries: int
-    attempts: list[str]
-
-
-@pytest.fixture(scope="module")
-def shot(api: AirflowClient, target: ComposeTarget) -> Shot:
-    """A step that runs until it is told to end; its pod outlives what is around it."""
-
-    def says(line: str) -> bool:
-        return any(line in each for each in said(api, task_of(api, "Troubled", run)))
-
-    create(target, TROUBLED, "--with", "kubernetes:cpu=0.25")
-    run = trigger(api, "Troubled", {"how": "steady"})
-    try:
-        until(lambda: says("second 3"), "the step's log in Airflow")
-        (name,) = running_pods("Troubled")
-        for shoot in (
-            lambda: crash("triggerer"),
-            lambda: crash("scheduler"),
-            lambda: restart("postgres", "minio"),
-        ):
-            in_mid_step(shoot, "Troubled")
-            docker("compose", "up", "--detach", "--wait")
-        lines = said(api, task_of(api, "Troubled", run))
-        pod = json.loads(kubectl("get", name, "--output", "json"))
-        kubectl("exec", name, "--", "touch", "/tmp/enough")
-        state = end_of(api, "Troubled", run)
-        start = task_of(api, "Troubled", run)
-        (numbers,) = (
-            each
-            for task, each in attempts(target, "Troubled", run_id("Troubled", run)).items()
-            if task.startswith("start/")
-        )
-        return Shot(pod, lines, said(api, start), state, start["try_number"], numbers)
-    finally:
-        ended(api, "Troubled", run)
-
-
 @needs_cluster
 def test_a_step_outlives_what_is_killed_and_restarted_around_it(shot: Shot) -> None:
     assert (shot.state, shot.tries, shot.attempts) == ("success", 1, ["0"])
@@ -190,25 +141,6 @@ def test_a_pod_gets_its_credentials_from_the_secret_and_no_token(shot: Shot) -> 
     assert step["envFrom"] == [{"secretRef": {"name": "flows"}}]
     assert not [value for value in secrets() if value in json.dumps(shot.pod)]
     assert not [volume for volume in volumes if "projected" in volume or "secret" in volume]
-
-
-@pytest.fixture
-def fails(api: AirflowClient, target: ComposeTarget) -> Callable[..., str]:
-    """Runs the flow Troubled with a trouble until it has failed; the log of the step that did."""
-
-    def run(how: str, kubernetes: str, meanwhile: Callable[[], object] = lambda: None) -> str:
-        create(target, TROUBLED, "--with", f"kubernetes:{kubernetes}")
-        name = trigger(api, "Troubled", {"how": how})
-        try:
-            meanwhile()
-            assert end_of(api, "Troubled", name) == "failed"
-            start = task_of(api, "Troubled", name)
-            assert start["try_number"] == 1
-            return "\n".join(said(api, start))
-        finally:
-            ended(api, "Troubled", name)
-
-    return run
 
 
 def sentences(log: str) -> set[str]:

@@ -274,7 +274,6 @@ def test_airflow_refuses_a_value_of_the_wrong_type(answers, bridge):
 def test_an_unknown_parameter_fails_the_run_with_a_sentence(answers, bridge):
     run_id = bridge.start("Refused", {"m": 3})
     bridge.wait("Refused", run_id, expect="failed")
-
     log = "\n".join(bridge.log("Refused", run_id, "start"))
 
     assert "triggered with m: flow Refused has no such parameter (it has: n)" in log
