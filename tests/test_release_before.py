@@ -17,7 +17,7 @@ from s3_server import S3Server
 
 ROOT = Path(__file__).parent.parent
 FLOWS = ROOT / "packages/metaflow_airflow/tests/flows"
-STANDS_IN = "0cc7ff13e5"
+STANDS_IN = "625d0d919b"
 """The commit that counts as the release before where a part has none yet."""
 
 TASKS = """

@@ -5,11 +5,13 @@ import runpy
 from pathlib import Path
 
 import pytest
+from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph import Decorator
 from metaflow_airflow.graph.read_graph import read_graph
 from metaflow_airflow.plan.assemble import assemble
 from metaflow_airflow.plan.dag import Items
 from metaflow_airflow.plan.explanation import explain
+from metaflow_airflow.plan.step import FORMAT
 
 from .conftest import FLOWS, load_flow
 from .exported import DEPLOYMENT, POD, everywhere, load
@@ -51,6 +53,14 @@ def test_a_file_of_the_format_before_makes_the_same_dag(flow, name, decorators, 
     old = runpy.run_path(str(OLD / f"{name}.py"))["dag"]
 
     assert {t.task_id: _facts(t) for t in old.tasks} == {t.task_id: _facts(t) for t in new.tasks}
+
+
+def test_a_word_of_a_newer_bridge_is_refused_by_its_name():
+    from airflow.sdk import DAG
+    from metaflow_airflow.operators.flow import MetaflowFlow
+
+    with DAG("F"), pytest.raises(BridgeError, match=r"start says conquers.* Upgrade metaflow-air"):
+        MetaflowFlow("F", script="f.py", format=FORMAT).step("start", conquers=True)
 
 
 def _facts(task):

@@ -15,7 +15,7 @@ from airflow.sdk import Asset, TriggerRule
 from metaflow_airflow.attempt.inputs import Upstream
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.errors import BridgeError
-from metaflow_airflow.operators.check_format import check_format
+from metaflow_airflow.operators.check_format import check_format, check_words
 from metaflow_airflow.operators.trigger_form import trigger_form
 from metaflow_airflow.operators.way_to_run import way_to_run
 from metaflow_airflow.plan.dag import EventsTask
@@ -125,6 +125,7 @@ class MetaflowFlow:
             words: PlannedStep's fields. One name in `after` may stand for itself; unsaid, `over` is
                 `each`, `depth` 1 with it, `user_retries` `retries`; `@flow.each` says its own.
         """
+        check_words(name, words)
         words = _frozen(words) | (self._body[0] if self._body else {})
         if isinstance(words.get("after"), str):
             words["after"] = (words["after"],)
