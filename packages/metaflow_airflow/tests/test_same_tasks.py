@@ -2,9 +2,11 @@
 
 import re
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.graph import Decorator
 from metaflow_airflow.graph.read_graph import read_graph
@@ -64,7 +66,11 @@ def test_a_word_of_a_newer_bridge_is_refused_by_its_name():
 
 
 def _facts(task):
-    arguments = getattr(task, "partial_kwargs", vars(task))
+    arguments = dict(getattr(task, "partial_kwargs", vars(task)))
+    definition = arguments.get("definition")
+    if isinstance(definition, StepDefinition):
+        # A flow's end told nobody when that format was written.
+        arguments["definition"] = replace(definition, step=replace(definition.step, publishes=()))
     return {
         "class": task.task_type,
         "after": task.upstream_task_ids,
