@@ -11,6 +11,7 @@ CPU seconds of all threads, MiB at the peak, in a folder and in S3 (SeaweedFS).
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -23,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from features_contenders import CONTENDERS, IN_S3
+from features_contenders import CONTENDERS, IN_S3, WARM
 
 SUPPORT = Path(__file__).parents[1] / "tests" / "support"
 CAB, BEFORE, MONTH = "yellow", "2024-01", "2024-02"
@@ -31,8 +32,10 @@ CAB, BEFORE, MONTH = "yellow", "2024-01", "2024-02"
 
 def contend(name: str, root: str, side: str) -> None:
     """Run one contender in this process, and print what it cost."""
-    import pyarrow.parquet  # noqa: F401
-
+    if name != "pandas":
+        sys.modules["pandas"] = None  # type: ignore[assignment] # pyarrow imports it if it is there
+    for module in ("polars", "pyarrow.parquet", WARM.get(name, "polars")):
+        importlib.import_module(module)
     logging.disable()
     before = resource.getrusage(resource.RUSAGE_SELF)
     began = time.perf_counter()

@@ -12,7 +12,7 @@ import polars as pl
 from data_engineering.publish.build import Built, build
 from data_engineering.storage.objects import Storage
 from data_engineering.trips.history import PairHistory
-from data_engineering.trips.judge import judge, reasons_of, with_minutes
+from data_engineering.trips.judge import judge, reasons_of
 from data_engineering.trips.read import TripFile, open_trips
 from data_engineering.trips.tally import Tally
 
@@ -113,5 +113,5 @@ def made_of(
 
 def judged(path: Path, cab: str = "green", month: str = MONTH) -> list[list[str]]:
     """Return the reasons of each row that can be told from the row alone."""
-    frames = [judge(with_minutes(batch), month) for batch in opened(path, cab).batches()]
+    frames = [judge(batch, month) for batch in opened(path, cab).batches()]
     return [reasons_of(marks) for frame in frames for marks in frame["marks"]]

@@ -68,6 +68,9 @@ FEATURES: Mapping[str, pl.DataType] = {
 }
 """Column and Polars type of features.parquet, in order."""
 
+NEVER_NULL = frozenset(name for name, column in Features.columns().items() if not column.nullable)
+"""Columns of features.parquet that have a value in every row."""
+
 QUARANTINE: Mapping[str, pl.DataType] = {
     **FEATURES,
     "source_row": pl.Int64(),

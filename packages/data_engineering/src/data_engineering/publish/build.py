@@ -6,7 +6,6 @@ all is read. Copies of rows are rare: only when there are some is the file read 
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from data_engineering.contract.frames import FEATURES, QUARANTINE
+from data_engineering.contract.frames import FEATURES, NEVER_NULL, QUARANTINE
 from data_engineering.contract.reasons import REASONS
 from data_engineering.publish.files import FileFacts, ParquetSink, parquet
 from data_engineering.publish.seen import Seen
@@ -23,12 +22,15 @@ from data_engineering.storage.objects import Storage
 from data_engineering.trips import repeats
 from data_engineering.trips.features import features, quarantine
 from data_engineering.trips.history import PAIRS, PairCounts, PairHistory
-from data_engineering.trips.judge import BIT, judge, kept, with_minutes
+from data_engineering.trips.judge import ASIDE, BIT, WAITS, judge, kept
 from data_engineering.trips.read import BATCH, TripFile
 from data_engineering.trips.tally import Tally
 
 EXAMPLES = 5
 """Rows of each reason that the manifest shows."""
+
+_ASIDE_AT_ONCE = 50_000
+_MARKS = 1 << len(BIT)
 
 _CENTURY = (datetime(2000, 1, 1), datetime(2100, 1, 1))
 
@@ -81,7 +83,8 @@ class _Pass:
     ) -> None:
         self._source, self._month, self._history = source, month, history
         self._storage, self._folder, self._repeated = storage, folder, repeated
-        self._marks: Counter[int] = Counter()
+        self._marks = np.zeros(_MARKS, np.int64)
+        self._aside: list[pl.DataFrame] = []
         self._by_day = np.zeros(32, np.int64)
         self._pairs = PairCounts()
         self._examples: dict[str, list[dict[str, Any]]] = {name: [] for name in REASONS}
@@ -90,14 +93,16 @@ class _Pass:
     def run(self) -> Built:
         with ExitStack() as ending:
             sinks = [
-                ending.enter_context(parquet(self._storage, f"{self._folder}/{name}", schema))
-                for name, schema in (
-                    ("features.parquet", FEATURES), ("quarantine.parquet", QUARANTINE),
+                ending.enter_context(parquet(self._storage, f"{self._folder}/{name}", *columns))
+                for name, *columns in (
+                    ("features.parquet", FEATURES, NEVER_NULL),
+                    ("quarantine.parquet", QUARANTINE),
                 )
-            ]  # fmt: skip
+            ]
             self._read(*sinks)
             days = dict(enumerate(self._by_day.tolist()))
-            tally = Tally.of(self._marks, days, self._month)
+            marks = {int(mark): int(self._marks[mark]) for mark in self._marks.nonzero()[0]}
+            tally = Tally.of(marks, days, self._month)
             tally.refuse_empty(self._month, self._source.where, self._span())
             files = {
                 name: sink.end()
@@ -110,42 +115,56 @@ class _Pass:
 
     def _read(self, taken: ParquetSink, aside: ParquetSink) -> None:
         copies = repeats.Copies(self._repeated)
-        refunds: list[tuple[pl.DataFrame, repeats.Prints]] = []
+        waiting: list[tuple[pl.DataFrame, repeats.Prints]] = []
         with Seen() as seen:
             for batch in self._source.batches():
-                judged = judge(with_minutes(batch), self._month)
-                printed = repeats.fingerprints(batch)
-                refund = batch.select(repeats.is_refund()).to_series()
-                if refund.any():
-                    chosen = refund.to_numpy()
-                    refunds.append((judged.filter(refund), printed[chosen]))
-                    judged, printed = judged.filter(~refund), printed[~chosen]
+                judged, printed = judge(batch, self._month), repeats.fingerprints(batch)
+                waits = judged["marks"].to_numpy() >= WAITS
+                if waits.any():
+                    waiting.append((judged.filter(pl.Series(waits)), printed[waits]))
+                    printed = printed[~waits]
                 seen.add(printed)
-                self._take(_mark(judged, "duplicate", copies.later(printed)), taken, aside)
-            printed = np.concatenate([_NONE, *(each for _, each in refunds)])
+                if (later := copies.later(printed)).any():
+                    copied = np.zeros(judged.height, np.bool_)
+                    copied[~waits] = later
+                    judged = _mark(judged, "duplicate", copied)
+                self._take(judged, taken, aside)
+            printed = np.concatenate([_NONE, *(each for _, each in waiting)])
             repeated, taken_back = seen.look(printed)
         if len(repeated) and not len(self._repeated):
             raise _HasCopiesError(repeated)
-        if not refunds:
-            return
-        frame = pl.concat([each for each, _ in refunds])
-        refunds.clear()
-        marked = _mark(frame, "refund", taken_back)
-        copies = repeats.Copies(repeats.twice(np.sort(printed)))
-        marked = _mark(marked, "duplicate", copies.later(printed))
-        for part in marked.iter_slices(BATCH):
-            self._take(part, taken, aside)
+        if waiting:
+            decided = pl.concat([each for each, _ in waiting]).with_columns(
+                pl.col("marks") & (WAITS - 1)
+            )
+            waiting.clear()
+            decided = _mark(decided, "refund", taken_back)
+            copies = repeats.Copies(repeats.twice(np.sort(printed)))
+            decided = _mark(decided, "duplicate", copies.later(printed))
+            for part in decided.iter_slices(BATCH):
+                self._take(part, taken, aside)
+        self._set_aside(aside)
 
     def _take(self, judged: pl.DataFrame, taken: ParquetSink, aside: ParquetSink) -> None:
-        for mark, rows in judged["marks"].value_counts().iter_rows():
-            self._marks[mark] += rows
+        """Write the rows that are kept, remember those set aside; rows that wait are neither."""
+        marks = judged["marks"].to_numpy()
+        self._marks += np.bincount(marks[marks < WAITS], minlength=_MARKS)
         good = judged.filter(kept())
         made = features(good, self._history)
         taken.write(made)
         self._pairs.add(good)
         self._by_day += np.bincount(made["day_of_month"].to_numpy(), minlength=32)
-        if good.height < judged.height:
-            bad = judged.filter(~kept())
+        bad = (marks & ASIDE != 0) & (marks < WAITS)
+        if bad.any():
+            self._aside.append(judged.filter(pl.Series(bad)))
+            if sum(each.height for each in self._aside) >= _ASIDE_AT_ONCE:
+                self._set_aside(aside)
+
+    def _set_aside(self, aside: ParquetSink) -> None:
+        """Write the rows that were set aside since the last time."""
+        if self._aside:
+            bad = pl.concat(self._aside)
+            self._aside.clear()
             held = quarantine(bad, self._history)
             aside.write(held)
             self._show(held)
@@ -169,7 +188,9 @@ class _Pass:
         return f"its pickups run from {self._pickups[0]} to {self._pickups[-1]}"
 
 
-def _mark(judged: pl.DataFrame, reason: str, holds: np.ndarray[Any, np.dtype[np.bool_]]) -> Any:
+def _mark(
+    judged: pl.DataFrame, reason: str, holds: np.ndarray[Any, np.dtype[np.bool_]]
+) -> pl.DataFrame:
     if not holds.any():
         return judged
     bits = pl.Series(holds.astype(np.uint16) * np.uint16(BIT[reason]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
@@ -16,11 +16,19 @@ import pyarrow.parquet as pq
 from data_engineering.errors import DataError
 from data_engineering.storage.objects import Storage
 
-_ROW_GROUP = 150_000
-# Times differ from row to row: a dictionary of them is slower and larger.
-_NO_DICTIONARY = {"pickup_at": "DELTA_BINARY_PACKED", "source_row": "DELTA_BINARY_PACKED"}
-# What readers may filter by; statistics of the others cost time and tell nothing.
-_SEARCHED = ("pickup_at", "zone_pair", "pickup_zone", "dropoff_zone")
+_ROW_GROUP = 80_000
+# Numbers of which most differ, or that bits hold as tightly as a dictionary's: hashing them for
+# one costs more than it saves.
+_AS_DELTAS = (
+    "pickup_at", "source_row", "minute_of_day", "zone_pair", "pickup_zone", "dropoff_zone", "hour",
+)  # fmt: skip
+# Packed bits that have no pattern: zstd makes them no smaller.
+_UNCOMPRESSED = (
+    *_AS_DELTAS[2:], "day_of_month", "pair_trips", "pair_median_minutes", "pair_median_miles",
+    "trip_distance_miles", "duration_minutes", "fare_dollars",
+)  # fmt: skip
+# Rows come in no order: statistics of other columns would be the same in all row groups.
+_SEARCHED = ("pickup_at",)
 
 
 @dataclass(frozen=True)
@@ -58,10 +66,16 @@ class _Summed(io.RawIOBase):
 
 
 class ParquetSink:
-    """A Parquet object that takes frames of one schema."""
+    """A Parquet object that takes frames of one schema; some columns may be without nulls."""
 
-    def __init__(self, file: BinaryIO, uri: str, schema: Mapping[str, pl.DataType]) -> None:
-        self._uri, self._schema = uri, pl.Schema(schema)
+    def __init__(
+        self,
+        file: BinaryIO,
+        uri: str,
+        schema: Mapping[str, pl.DataType],
+        never_null: Collection[str] = (),
+    ) -> None:
+        self._uri, self._schema, self._never_null = uri, pl.Schema(schema), never_null
         self._file = _Summed(file)
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pl.DataFrame] = []
@@ -87,24 +101,27 @@ class ParquetSink:
     def _flush(self) -> None:
         frame = pl.concat(self._waiting) if self._waiting else pl.DataFrame(schema=self._schema)
         self._waiting = []
+        table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
         if self._writer is None:
             self._check(frame)
-            table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-            self._writer = pq.ParquetWriter(
-                pa.PythonFile(self._file, mode="w"),
-                table.schema,
-                compression="zstd",
-                use_dictionary=[name for name in frame.columns if name not in _NO_DICTIONARY]
-                + ["reasons.list.element"],
-                write_statistics=[name for name in _SEARCHED if name in frame.columns],
-                column_encoding={n: e for n, e in _NO_DICTIONARY.items() if n in frame.columns},
-                # Readers shall see text where a dictionary of words was written.
-                store_schema=False,
-                write_page_checksum=True,
-            )
-            self._writer.write_table(table)
-        else:
-            self._writer.write_table(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
+            self._writer = self._open(table.schema)
+        self._writer.write_table(pa.Table.from_arrays(table.columns, schema=self._writer.schema))
+
+    def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
+        fields = [field.with_nullable(field.name not in self._never_null) for field in schema]
+        names = schema.names
+        return pq.ParquetWriter(
+            pa.PythonFile(self._file, mode="w"),
+            pa.schema(fields),
+            compression={n: "none" if n in _UNCOMPRESSED else "zstd" for n in names},
+            use_dictionary=[name for name in names if name not in _AS_DELTAS]
+            + ["reasons.list.element"],
+            write_statistics=[name for name in _SEARCHED if name in names],
+            column_encoding={n: "DELTA_BINARY_PACKED" for n in _AS_DELTAS if n in names},
+            # Readers shall see text where a dictionary of words was written.
+            store_schema=False,
+            write_page_checksum=True,
+        )
 
     def _check(self, frame: pl.DataFrame) -> None:
         types = {
@@ -116,10 +133,15 @@ class ParquetSink:
 
 
 @contextmanager
-def parquet(storage: Storage, key: str, schema: Mapping[str, pl.DataType]) -> Iterator[ParquetSink]:
+def parquet(
+    storage: Storage,
+    key: str,
+    schema: Mapping[str, pl.DataType],
+    never_null: Collection[str] = (),
+) -> Iterator[ParquetSink]:
     """Write a Parquet object; it appears when the block ends, in which `end` is called."""
     with storage.writing(key) as file:
-        yield ParquetSink(file, storage.uri(key), schema)
+        yield ParquetSink(file, storage.uri(key), schema, never_null)
 
 
 def read_verified(storage: Storage, key: str, facts: Mapping[str, Any]) -> pl.DataFrame:

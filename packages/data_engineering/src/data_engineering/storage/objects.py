@@ -25,6 +25,7 @@ from data_engineering.storage.s3 import Bucket
 
 _PART = 8 << 20
 _UPLOADS = 4  # parts on their way at once
+_WRITTEN_PART = 5 << 20  # the smallest that S3 takes: what is written on the fly waits in memory
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ class Storage:
         with (
             self.explained(f"writing {self.uri(key)}"),
             obstore.open_writer(
-                self._store, key, buffer_size=_PART, max_concurrency=_UPLOADS
+                self._store, key, buffer_size=_WRITTEN_PART, max_concurrency=2
             ) as file,
         ):
             yield cast(BinaryIO, file)

@@ -16,8 +16,6 @@ from data_engineering.trips.zones import BOROUGH_OF
 MONTHS = 3
 """How many earlier months history is made of, at most."""
 
-Slots = NDArray[np.int32]
-
 PAIRS = {
     "zone_pair": pl.Int32(),
     "trips": pl.Int32(),
@@ -38,7 +36,7 @@ _DRAWN = 20
 _ZONES = LAST_KNOWN_ZONE
 _BINS = 32
 _SLOTS = _ZONES * _ZONES * _BINS
-_COUNTED_AT_ONCE = 2_000_000
+_COUNTED_AT_ONCE = 1_000_000
 _MINUTES, _MILES = (1.0, 60.0), (0.1, 100.0)
 
 
@@ -51,8 +49,8 @@ class PairCounts:
     """
 
     def __init__(self) -> None:
-        self._counts: list[NDArray[np.int64] | None] = [None, None]
-        self._waiting: list[tuple[Slots, Slots]] = []
+        self._counts = [np.zeros(_SLOTS, np.int32) for _ in range(2)]
+        self._waiting: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
 
     def add(self, kept: pl.DataFrame) -> None:
         """Count a batch of kept trips."""
@@ -69,20 +67,14 @@ class PairCounts:
 
     def _count(self) -> None:
         """Counting costs as much as the table is large, so it is done for many trips at once."""
-        empty = (np.zeros(0, np.int32),) * 2
-        for place, slots in enumerate(zip(empty, *self._waiting, strict=True)):
-            counted = np.bincount(np.concatenate(slots), minlength=_SLOTS)
-            before = self._counts[place]
-            self._counts[place] = counted if before is None else before + counted
+        for counts, slots in zip(self._counts, zip(*self._waiting, strict=True), strict=False):
+            counts += np.bincount(np.concatenate(slots), minlength=_SLOTS)
         self._waiting.clear()
 
     def table(self) -> pl.DataFrame:
         """Return the month's `PAIRS`."""
-        if self._waiting or self._counts[0] is None:
-            self._count()
-        minutes, miles = (
-            np.reshape(each, (-1, _BINS)) for each in self._counts if each is not None
-        )
+        self._count()
+        minutes, miles = (np.reshape(each, (-1, _BINS)) for each in self._counts)
         trips = minutes.sum(axis=1, dtype=np.int64)
         (there,) = trips.nonzero()
         return pl.DataFrame(
@@ -95,7 +87,7 @@ class PairCounts:
         ).cast(PAIRS)  # type: ignore[arg-type]
 
 
-def _bins(values: NDArray[np.float64], ends: tuple[float, float]) -> Slots:
+def _bins(values: NDArray[np.float64], ends: tuple[float, float]) -> NDArray[np.int32]:
     """Return the bin of each value; bins grow with the value."""
     low, high = ends
     scale = np.log(np.maximum(values.astype(np.float32), low) / low)
@@ -103,7 +95,7 @@ def _bins(values: NDArray[np.float64], ends: tuple[float, float]) -> Slots:
     return np.minimum(scale.astype(np.int32), _BINS - 1)
 
 
-def _medians(counts: NDArray[np.int64], ends: tuple[float, float]) -> NDArray[np.float64]:
+def _medians(counts: NDArray[np.int32], ends: tuple[float, float]) -> NDArray[np.float64]:
     """Return the median of each row of counts in bins."""
     edges = np.geomspace(*ends, _BINS + 1)
     upto = counts.cumsum(axis=1, dtype=np.int64)

@@ -22,11 +22,8 @@ BIT = {name: 1 << place for place, name in enumerate((*REASONS, *NOTED))}
 ASIDE = sum(BIT[name] for name in REASONS)
 """A row with any of these bits is set aside."""
 
-
-def with_minutes(trips: pl.DataFrame) -> pl.DataFrame:
-    """Add `duration_minutes`."""
-    seconds = (pl.col("dropoff_at") - pl.col("pickup_at")).dt.total_microseconds()
-    return trips.with_columns((seconds / 60_000_000).alias("duration_minutes"))
+WAITS = 1 << 15
+"""The bit of a row that may take another one back: the whole file must be seen to decide."""
 
 
 def holding(month: str) -> dict[str, pl.Expr]:
@@ -57,8 +54,9 @@ def holding(month: str) -> dict[str, pl.Expr]:
 
 
 def judge(trips: pl.DataFrame, month: str) -> pl.DataFrame:
-    """Add `marks`: the bits of the reasons and notes that hold."""
-    return trips.with_columns(_marks(month))
+    """Add `duration_minutes`, and `marks`: the bits of the reasons and notes that hold."""
+    took = (pl.col("dropoff_at") - pl.col("pickup_at")).dt.total_microseconds() / 60_000_000
+    return trips.with_columns(took.alias("duration_minutes")).with_columns(_marks(month))
 
 
 @lru_cache(maxsize=8)
@@ -67,12 +65,15 @@ def _marks(month: str) -> pl.Expr:
         holds.cast(pl.UInt16) * pl.lit(BIT[name], pl.UInt16)
         for name, holds in holding(month).items()
     ]
+    fare, total = (pl.col(name).fill_null(0) for name in ("fare_dollars", "total_dollars"))
+    takes_back = (fare < 0) | ((fare == 0) & (total < 0))
+    bits.append(takes_back.cast(pl.UInt16) * pl.lit(WAITS, pl.UInt16))
     return reduce(operator.or_, bits).alias("marks")
 
 
 def kept() -> pl.Expr:
     """Return the expression that is true for rows that no reason sets aside."""
-    return (pl.col("marks") & ASIDE) == 0
+    return (pl.col("marks") & (ASIDE | WAITS)) == 0
 
 
 def reasons_of(marks: int) -> list[str]:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from data_engineering.errors import BadInputError, DataError
 from data_engineering.trips.columns import Columns, find_columns
 
-BATCH = 120_000
+BATCH = 80_000
 """Rows at a time."""
 
 _CSV_BLOCK = 16 << 20

@@ -14,38 +14,13 @@ from numpy.typing import NDArray
 
 Prints = NDArray[np.uint64]
 
-_ODD = [
-    0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93,
-    0xA0761D6478BD642F, 0xE7037ED1A0B428DB,
-]  # fmt: skip
-_WHOLE = ("pickup_zone", "dropoff_zone", "passenger_count")
+_EXACT = ("pickup_at", "dropoff_at", "pickup_zone", "dropoff_zone", "passenger_count")
 _MEASURED = ("trip_distance_miles", "fare_dollars", "total_dollars")
-
-
-def is_refund() -> pl.Expr:
-    """Return the expression that is true for rows that may take another row back."""
-    fare = pl.col("fare_dollars").fill_null(0)
-    return (fare < 0) | ((fare == 0) & (pl.col("total_dollars").fill_null(0) < 0))
 
 
 def fingerprints(trips: pl.DataFrame) -> Prints:
     """Return a fingerprint of each row, which is the same for a trip and its refund."""
-    whole = [_filled(trips[name], -1).astype(np.int64) for name in _WHOLE]
-    parts = [
-        *(_filled(trips[name].to_physical(), 0) for name in ("pickup_at", "dropoff_at")),
-        whole[0] << 40 ^ whole[1] << 20 ^ whole[2],
-        *(np.abs(_filled(trips[name], -0.001)) for name in _MEASURED),
-    ]
-    mixed = np.zeros(trips.height, np.uint64)
-    for part, odd in zip(parts, _ODD, strict=True):
-        mixed ^= part.view(np.uint64)
-        mixed *= np.uint64(odd)
-        mixed ^= mixed >> np.uint64(29)
-    return mixed
-
-
-def _filled(column: pl.Series, empty: float) -> NDArray[Any]:
-    return (column.fill_null(empty) if column.has_nulls() else column).to_numpy()
+    return trips.select(*_EXACT, pl.col(_MEASURED).abs()).hash_rows().to_numpy()
 
 
 def twice(prints: Prints) -> Prints:
