@@ -6,8 +6,6 @@ million have the same one once in 250,000 files.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
