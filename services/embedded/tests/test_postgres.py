@@ -121,3 +121,40 @@ def test_what_an_interrupted_initdb_left_is_made_anew(new_server: Callable[[], P
 
     with started(server) as fresh:
         assert ask(postgres(fresh), "SELECT 1") == [(1,)]
+
+
+KILLED_AT = """
+import os, signal, subprocess, sys
+from pathlib import Path
+from embedded.servers import postgres
+
+whole = subprocess.run
+
+def cut_short(command, **options):
+    '''initdb, killed with whoever started it, as soon as its data directory has a version.'''
+    folder = Path(command[command.index("-D") + 1])
+    process = subprocess.Popen(command, env=options["env"], cwd=options["cwd"])
+    while not (folder / "PG_VERSION").exists():
+        assert process.poll() is None, "initdb ended"
+    process.kill()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+subprocess.run = cut_short
+data, port = Path(sys.argv[1]), int(sys.argv[2])
+postgres.Postgres(
+    data=data, port=port, log=data.parent / "log", superuser="a", airflow="b", env=dict(os.environ)
+)._prepare()
+"""
+
+
+def test_an_initdb_that_is_killed_is_no_database(new_server: Callable[[], Postgres]) -> None:
+    server = new_server()
+
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_AT, str(server.data), str(server.port)], check=False
+    )
+
+    assert done.returncode == -9
+    with started(server) as running:
+        assert ask(postgres(running), "SELECT 1") == [(1,)]
+    assert not (server.data / "data.new").exists()

@@ -42,7 +42,7 @@ class Export(threading.Thread):
                     self.exported.append(flow.stem)
             if self.exported and not self._stopped.is_set():
                 stamp = {flow.stem: fingerprint for flow in FLOWS}
-                self._target.export_stamp.write_text(json.dumps(stamp))
+                self._write_stamp(stamp)
         except (StackError, OSError, ValueError) as error:
             self._error = error
 
@@ -84,11 +84,23 @@ class Export(threading.Thread):
             )
 
     def _is_current(self, flow: Flow, fingerprint: str) -> bool:
-        stamp = self._target.export_stamp
-        file = self._target.flow_dag(flow.dag_file)
-        if not stamp.exists() or self._target.changed(file) is None:
+        if self._target.changed(self._target.flow_dag(flow.dag_file)) is None:
             return False
-        return bool(json.loads(stamp.read_text()).get(flow.stem) == fingerprint)
+        return self._read_stamp().get(flow.stem) == fingerprint
+
+    def _read_stamp(self) -> dict[str, str]:
+        """Return fingerprints by flow; none where the file is not there, or not whole."""
+        try:
+            found = json.loads(self._target.export_stamp.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _write_stamp(self, stamp: dict[str, str]) -> None:
+        path = self._target.export_stamp
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(json.dumps(stamp))
+        part.replace(path)
 
     def _fingerprint(self) -> str:
         """Return a digest of all that goes into an exported flow: options, code."""

@@ -116,19 +116,21 @@ class Postgres(Server):
         if (directory / "PG_VERSION").exists():
             self._remove_stale_pid(directory / "postmaster.pid")
             return
-        # What an interrupted initdb left is no database yet.
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(mode=0o700)
+        # initdb writes PG_VERSION early: a directory of the final name is a whole database.
+        unfinished = self.data / "data.new"
+        for left in (unfinished, directory):
+            shutil.rmtree(left, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
         password = self.data / "superuser"
         password.touch(mode=0o600)
         password.write_text(self._passwords[SUPERUSER])
         if os.geteuid() == 0:
             user, group = _other_user()
-            os.chown(directory, user, group)
+            os.chown(unfinished, user, group)
             os.chown(password, user, group)
         try:
             done = subprocess.run(
-                [*_as_other_user(), _binary("initdb"), "-D", str(directory), "-U", SUPERUSER,
+                [*_as_other_user(), _binary("initdb"), "-D", str(unfinished), "-U", SUPERUSER,
                  "--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8",
                  "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
                  "--no-instructions", "--no-sync"],
@@ -137,10 +139,11 @@ class Postgres(Server):
         finally:
             password.unlink()
         if done.returncode != 0:
-            shutil.rmtree(directory, ignore_errors=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
             raise StackError(
                 f"initdb cannot make {directory}: {(done.stderr or done.stdout)[-2000:]}"
             )
+        unfinished.rename(directory)
 
     @staticmethod
     def _remove_stale_pid(file: Path) -> None:
