@@ -1,7 +1,6 @@
 """What starts a flow by itself on a real Airflow: events, other flows, other teams' assets."""
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -87,8 +86,7 @@ def test_each_event_starts_a_run_with_its_parameters_and_its_end_starts_the_next
 
 def test_a_run_waits_for_all_its_events_and_for_another_teams_outlet(bridge):
     bridge.export(FLOWS / "on_both.py")
-    folder = Path(bridge.environment["METAFLOW_AIRFLOW_DAGS_FOLDER"])
-    (folder / "publisher.py").write_text(OUTLETS)
+    bridge.versions.write({"publisher.py": OUTLETS.encode()})
     asset_id(bridge, "s3://lake/right")
     publish(bridge, "left")
     publish(bridge, "left")
