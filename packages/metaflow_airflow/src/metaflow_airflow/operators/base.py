@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from metaflow_airflow.attempt.step_definition import StepDefinition
+from metaflow_airflow.operators.links import STEP_LINKS, ui_link
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,11 +26,13 @@ class MetaflowStepOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("item",)
     ui_color = "#e6f4f1"
+    operator_extra_links = STEP_LINKS
 
     def __init__(self, *, definition: StepDefinition, item: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.definition = definition
         self.item = item
+        self.links: dict[str, str] = {}
         self._ended: tuple[StepTask, str, dict[str, Any]] | None = None
 
     def run_step(self, task: StepTask, context: Context) -> StepResult:
@@ -60,7 +63,9 @@ class MetaflowStepOperator(BaseOperator):
             raise compat.AirflowSkipException(todo.why)
         self.log.info("Metaflow task %s, attempt %d", todo.task.pathspec, todo.task.attempt)
         result = self.run_step(todo.task, context)
-        self._ended = todo.task, todo.task.pathspec_of(result), dict(context["params"])
+        pathspec = todo.task.pathspec_of(result)
+        self.links |= ui_link(todo.task.flow, pathspec)
+        self._ended = todo.task, pathspec, dict(context["params"])
         end = recipe.conclude(self.definition, this, todo.task, result, most_items())
         if isinstance(end, recipe.Failed):
             error = compat.AirflowException if end.retry else compat.AirflowFailException

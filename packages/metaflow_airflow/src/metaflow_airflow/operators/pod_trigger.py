@@ -16,6 +16,7 @@ from metaflow_airflow.attempt.tries import Try
 from metaflow_airflow.compat import airflow as compat
 from metaflow_airflow.operators import fetch
 from metaflow_airflow.operators.cluster_connection import connect_cluster
+from metaflow_airflow.operators.links import pod_link, ui_link
 from metaflow_airflow.operators.site import this_site
 from metaflow_airflow.plan.step import items_task
 from metaflow_airflow.pods import names
@@ -95,6 +96,10 @@ class PodTrigger(BaseTrigger):
             no_pod = recipe.Failed(f"Step {task.pathspec} got no pod: {error}", retry=True)
             yield await self._failed(definition, this, no_pod)
             return
+        links = ui_link(task.flow, task.pathspec)
+        links |= pod_link(hub.cluster.namespace, identity.name)
+        for key, address in links.items():
+            await compat.push_in_trigger(self._ti, key, address)
         described = manifest(
             pod,
             task,

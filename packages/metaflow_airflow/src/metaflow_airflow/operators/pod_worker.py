@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaflow_airflow.compat.airflow import AirflowException
 from metaflow_airflow.operators.base import MetaflowStepOperator
+from metaflow_airflow.operators.links import POD_LINKS, pod_link
 from metaflow_airflow.wire.exit_codes import MISCONFIGURED, UNAVAILABLE
 from metaflow_airflow.wire.task import StepResult, StepTask
 
@@ -30,6 +31,7 @@ class MetaflowPodWorkerOperator(MetaflowStepOperator):
     """
 
     ui_color = "#e4ecf7"
+    operator_extra_links = POD_LINKS
 
     def __init__(self, *, conn_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -58,6 +60,7 @@ class MetaflowPodWorkerOperator(MetaflowStepOperator):
             key=str(ti.id),
         )
         namespace = pod.namespace or self._namespace()
+        self.links |= pod_link(namespace, identity.name)
         described = manifest(
             pod,
             task,

@@ -156,12 +156,6 @@ def deployed_at(session: Session, dag_id: str) -> datetime | None:
     )
 
 
-def metaflow_ui(pathspec: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
-    """The page of a run or a task in Metaflow's own UI; None where METAFLOW_UI_URL is not set."""
-    root = environ.get("METAFLOW_UI_URL")
-    return f"{root.rstrip('/')}/{pathspec}" if root and pathspec else None
-
-
 def environment_of(record: Record) -> dict[str, str]:
     """The variables for reading the datastore: of the flow's connection, or the server's.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from metaflow_airflow import urls
 from metaflow_airflow.pages import chosen, lookup, neighbours, task_files
 from metaflow_airflow.pages.datastore import Datastore
 from metaflow_airflow.pages.lookup import Instance
@@ -38,7 +39,7 @@ async def run_page(session: Session, dag_id: str, run_id: str, columns: str) -> 
         "run": run,
         "run_id": run_id,
         "pathspec": f"{record.flow}/{ids.run_id(dag_id, run_id)}",
-        "ui": lookup.metaflow_ui(f"{record.flow}/{ids.run_id(dag_id, run_id)}"),
+        "ui": urls.metaflow_ui(f"{record.flow}/{ids.run_id(dag_id, run_id)}"),
         "parameters": {
             each.name: json.dumps((run.conf or {}).get(each.name, each.default), default=str)
             for each in record.parameters

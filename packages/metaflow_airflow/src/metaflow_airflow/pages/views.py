@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from metaflow_airflow import urls
 from metaflow_airflow.pages import lookup, neighbours, task_files
 from metaflow_airflow.pages.datastore import Datastore
 from metaflow_airflow.pages.lookup import Instance
@@ -37,7 +38,7 @@ async def task_page(session: Session, address: TaskAddress) -> dict[str, Any]:
         "record": record,
         "before": before,
         "after": after,
-        "ui": lookup.metaflow_ui(instance.pathspec),
+        "ui": urls.metaflow_ui(instance.pathspec),
         "instance": instance,
         "run_id": address.run_id,
         "moving": instance.state in _MOVING,
