@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from metaflow_airflow import urls
@@ -31,7 +33,9 @@ def test_a_site_has_the_buttons_whose_pages_it_has(variables, buttons, monkeypat
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    done = subprocess.run([sys.executable, "-c", _BUTTONS], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _BUTTONS], capture_output=True, text=True, check=True
+    )
 
     assert done.stdout.splitlines()[-2:] == buttons, done.stderr
 
@@ -40,10 +44,12 @@ def test_a_button_leads_to_what_the_task_has_left(monkeypatch):
     monkeypatch.setenv(urls.UI, "https://ui/")
     monkeypatch.setenv(urls.POD, "https://pods/#/{namespace}/{name}")
 
-    class Task:
-        links = links.ui_link("Flow", "1/fit/t") | links.pod_link("team a", "fit-1")
+    task: Any = SimpleNamespace(
+        links=links.ui_link("Flow", "1/fit/t") | links.pod_link("team a", "fit-1")
+    )
+    key: Any = None
 
-    assert links.MetaflowUiLink().get_link(Task(), ti_key=None) == "https://ui/Flow/1/fit/t"
-    assert links.PodLink().get_link(Task(), ti_key=None) == "https://pods/#/team%20a/fit-1"
-    Task.links = {}
-    assert links.PodLink().get_link(Task(), ti_key=None) == ""
+    assert links.MetaflowUiLink().get_link(task, ti_key=key) == "https://ui/Flow/1/fit/t"
+    assert links.PodLink().get_link(task, ti_key=key) == "https://pods/#/team%20a/fit-1"
+    task.links = {}
+    assert links.PodLink().get_link(task, ti_key=key) == ""
