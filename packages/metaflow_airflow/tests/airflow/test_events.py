@@ -1,8 +1,11 @@
 """What starts a flow by itself on a real Airflow: events, other flows, other teams' assets."""
 
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from .conftest import FLOWS
 
@@ -110,3 +113,32 @@ def test_a_required_parameter_that_the_payload_lacks_fails_the_start_in_a_senten
     assert "Event rides sets parameter *month*, which is required" in log
     assert "its payload lacks it (it has: rate)" in log
     assert len(list(bridge.client.runs("OnFinish"))) == 3, "a failed run publishes nothing"
+
+
+def test_existing_flows_publish_from_within_their_steps(bridge):
+    before = set(runs(bridge, "OnEvent", 4))
+    dag_id = bridge.export(FLOWS / "publishing.py")
+    run_id = bridge.run(dag_id)
+    start = artifacts(bridge, "Publishing", run_id, "start")
+    assert start["by_us"] != "None"
+    assert start["unheard"] == "None"
+
+    started = set(runs(bridge, "OnEvent", 7)) - before
+    months = {
+        artifacts(bridge, "OnEvent", bridge.wait("OnEvent", dag_run), "start")["month"]
+        for dag_run in started
+    }
+    assert months == {"'argo'", "'safe'", "'ours'"}
+
+
+def test_airflows_permissions_decide_who_publishes(bridge):
+    url = f"{bridge.client.url}/metaflow-events/publish"
+    event: Any = {"name": "rides", "payload": {"month": "2024-01"}}
+    for headers, status in (
+        ({}, 401),
+        ({"x-api-key": "admin:wrong"}, 401),
+        ({"Authorization": "Bearer made.up.token"}, 401),
+    ):
+        answer = requests.post(url, json=event, headers=headers, timeout=30)
+        assert answer.status_code == status, answer.text
+        assert answer.json()["detail"]

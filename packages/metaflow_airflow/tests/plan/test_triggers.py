@@ -7,10 +7,10 @@ from metaflow.parameters import set_parameter_context
 from metaflow.plugins.events_decorator import TriggerDecorator
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export.read_triggers import read_triggers
-from metaflow_airflow.plan.dag import Triggers
+from metaflow_airflow.plan.dag import Plan, Triggers
 from metaflow_airflow.plan.explanation import starts
 from metaflow_airflow.plan.record import Parameter, Project
-from metaflow_airflow.plan.step import Trigger
+from metaflow_airflow.plan.step import Deployment, Trigger
 from metaflow_airflow.plan.triggers import SaidTriggers, plan_triggers
 
 RATE = Parameter("Rate", "integer", default=1)
@@ -99,6 +99,10 @@ def test_a_required_parameter_that_no_event_sets_is_refused():
         plan(events({"name": "a", "parameters": {"rate": "x"}}), RATE, MONTH)
 
 
+def said(triggers):
+    return starts(Plan("Flow", "Flow", Deployment("flow.py"), (), triggers=triggers))
+
+
 def test_what_starts_a_dag_is_said():
     planned = plan(
         events(
@@ -108,12 +112,12 @@ def test_what_starts_a_dag_is_said():
         ),
         RATE,
     )
-    assert list(starts(planned)) == [
+    assert list(said(planned)) == [
         "starts when event rides is published, Rate is its field x",
         "  and asset s3://lake/trips is updated",
         "  events that wait for others are forgotten at '0 3 * * *' UTC",
     ]
-    assert list(starts(plan(flows({"flow": "Up"})))) == ["starts when flow Up has succeeded"]
+    assert list(said(plan(flows({"flow": "Up"})))) == ["starts when flow Up has succeeded"]
 
 
 def test_what_is_decided_when_a_flow_is_deployed_is_asked_then(monkeypatch):

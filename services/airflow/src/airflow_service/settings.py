@@ -37,6 +37,7 @@ class AirflowSettings:
     (which bind to every interface and cannot be told otherwise) are not started. `bundles` are
     by name a Path (a plain folder), or the text of a versioned bundle's place: a folder, or an
     s3:// prefix, which is read with the connection `bundle_connection`.
+    `publisher` is a user who may publish events, besides the administrator.
     `scheduler_silence` is how many seconds without a heartbeat mean that a scheduler is dead, and
     its tasks start anew. A scheduler judges itself by it too: on a machine so busy that its own
     heartbeat was 16 s late, 15 s made it restart its running tasks over and over.
@@ -55,6 +56,7 @@ class AirflowSettings:
     api_url: str | None = None
     bundle_connection: str = "aws_default"
     admin: str = "admin"
+    publisher: str | None = None
     parallelism: int = 4
     triggerer_capacity: int = 200
     scheduler_silence: int = 60
@@ -130,7 +132,7 @@ def _core(settings: AirflowSettings) -> dict[str, object]:
         "plugins_folder": settings.home / "plugins",
         "fernet_key": settings.secrets.fernet_key,
         "auth_manager": _SIMPLE_AUTH,
-        "simple_auth_manager_users": f"{settings.admin}:admin",
+        "simple_auth_manager_users": _users(settings),
         "simple_auth_manager_passwords_file": settings.passwords_file,
         "execution_api_server_url": f"{settings.api_url or settings.url}/execution/",
         "hostname_callable": settings.hostname_callable,
@@ -142,6 +144,12 @@ def _core(settings: AirflowSettings) -> dict[str, object]:
         # How many items a foreach may have: 1024 unless set.
         "max_map_length": 10_000,
     }
+
+
+def _users(settings: AirflowSettings) -> str:
+    # `op` is the least of SimpleAuthManager's roles that may publish events of assets.
+    publisher = f",{settings.publisher}:op" if settings.publisher else ""
+    return f"{settings.admin}:admin{publisher}"
 
 
 def _logging(settings: AirflowSettings) -> dict[str, object]:

@@ -66,6 +66,12 @@ def stack_environment(state: State, ports: Mapping[str, int], credentials: Json)
         # Not the temporary directory that all stacks of a user share.
         "METAFLOW_AIRFLOW_TMPDIR": str(state.folder("tmp")),
         "METAFLOW_AIRFLOW_REST_API_URL": f"http://{HOST}:{ports['airflow']}",
+        # Metaflow's own ArgoEvent publishes there, by this login.
+        "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": f"http://{HOST}:{ports['airflow']}/metaflow-events/publish",
+        "METAFLOW_ARGO_EVENTS_WEBHOOK_AUTH": "service",
+        "METAFLOW_SERVICE_AUTH_KEY": "{username}:{password}".format_map(credentials["publisher"]),
+        "METAFLOW_AIRFLOW_REST_API_USERNAME": credentials["publisher"]["username"],
+        "METAFLOW_AIRFLOW_REST_API_PASSWORD": credentials["publisher"]["password"],
         "TRIP_DATA_ROOT": "s3://trip-data",
         # Whoever may trigger a run here is the user whose files these are.
         "TRIP_DATA_SOURCES": "*",
@@ -103,6 +109,7 @@ def server_environment(
             passwords_file=home / "passwords.json",
             secrets=AirflowSecrets(**credentials["airflow_secrets"]),
             admin=credentials["airflow"]["username"],
+            publisher=credentials["publisher"]["username"],
             # The supervisor writes off a dead scheduler itself (`prepare_database`): a silent one
             # only has a busy machine.
             scheduler_silence=600,

@@ -38,10 +38,10 @@ def build(state: State) -> Fleet:
     credentials = state.credentials()
     env = base_environment(state) | process_environment(state)
     home = state.folder("airflow")
-    login = credentials["airflow"]
+    logins = (credentials["airflow"], credentials["publisher"])
     passwords = home / "passwords.json"
     passwords.touch(mode=0o600)
-    passwords.write_text(json.dumps({login["username"]: login["password"]}))
+    passwords.write_text(json.dumps({login["username"]: login["password"] for login in logins}))
 
     postgres = Postgres(
         data=state.folder("postgres"), port=ports["postgres"], log=state.log("postgres"), env=env,

@@ -87,6 +87,9 @@ class State:
         Raises StackError when it is gone while the servers' data, locked with it, is still there.
         """
         found = self._read("credentials.json")
+        if found and "publisher" not in found:  # drawn before steps published events
+            found["publisher"] = _publisher()
+            self._write("credentials.json", found)
         if found:
             return found
         if any(self.folder("postgres").iterdir()):
@@ -97,6 +100,7 @@ class State:
         airflow = new_secrets()
         drawn: Json = {
             "airflow": {"username": "admin", "password": secrets.token_urlsafe(18)},
+            "publisher": _publisher(),
             "airflow_secrets": {
                 "fernet_key": airflow.fernet_key,
                 "api_secret_key": airflow.api_secret_key,
@@ -161,3 +165,8 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _publisher() -> Json:
+    """The login by which flow steps publish events: Airflow's role for that, and no more."""
+    return {"username": "flows", "password": secrets.token_urlsafe(18)}

@@ -189,6 +189,14 @@ class AirflowClient:
         """The value of an Airflow variable."""
         return str(self._get(f"variables/{_path(key)}")["value"])
 
+    def assets(self, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The assets that DAGs publish or wait for: each has id, name, uri and both lists."""
+        return self._pages("assets", "assets", query)
+
+    def publish(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Register an event of an asset: asset_id, extra, partition_key."""
+        return self._json("POST", "assets/events", json=dict(event))
+
     def _pages(self, path: str, key: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         offset = 0
         while True:

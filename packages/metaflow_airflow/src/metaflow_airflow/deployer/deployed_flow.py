@@ -20,6 +20,7 @@ from metaflow_airflow.airflow_api.runs import PENDING, RUNNING, find_run, start_
 from metaflow_airflow.deployer.found_flow import deployer_of
 from metaflow_airflow.deployer.values import as_given
 from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.plan.step import Trigger
 
 
 class AirflowTriggeredRun(TriggeredRun):
@@ -103,6 +104,15 @@ class AirflowDeployedFlow(DeployedFlow):
         except BridgeError as error:
             raise MetaflowException(f"No deployed flow {identifier}: {error}") from error
         return cls(deployer=deployer_of(record, metadata))
+
+    @property
+    def triggers(self) -> tuple[Trigger, ...]:
+        """The events that start the flow, when all of them have been published.
+
+        Each has `name`, `kind` ("event", or "run" for another flow's end) and `parameters`: by the
+        parameter that it sets, the field of its payload.
+        """
+        return find_deployment(_client(self.deployer), self.deployer.name).triggers
 
     @classmethod
     def get_triggered_run(

@@ -9,10 +9,12 @@ from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
 from metaflow_airflow.airflow_api.runs import FlowRun, runs_under_way
 from metaflow_airflow.airflow_api.settings import URL, setting
 from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.export.check_triggers import notes, refuse_circle
 from metaflow_airflow.export.exporter import Export, dags_folder, is_read, target_of
 from metaflow_airflow.export.places import DagFile
 from metaflow_airflow.export.publish import find_publication
 from metaflow_airflow.export.wait_for_dag import DagWait, NotLoadedError
+from metaflow_airflow.plan.explanation import starts
 
 _SHOWN = 3  # runs that go on
 
@@ -72,6 +74,10 @@ def deploy(
         if different:
             tell(different)
             plan = export.plan()
+        assets = list(client.assets({})) if plan.triggers else []
+        refuse_circle(plan, assets)
+        for note in notes(plan, assets):
+            tell(note)
     folder = dags_folder() if is_read(file) else None
     publication = find_publication(dag_id, target, folder, client)
     if client and publication.former and not target.place.version():
@@ -98,6 +104,8 @@ def deploy(
             raise
         url = f"{client.url}/dags/{dag_id}"
         tell(f"Airflow has it: {url}")
+    for line in starts(plan):
+        tell(f"It {line.strip()}." if line.startswith("starts") else f"  {line.strip()}.")
     return Exported(dag_id, path, production_token, url)
 
 

@@ -18,6 +18,8 @@ _SETTINGS = (
     "DATATOOLS_S3ROOT",
     "CARD_S3ROOT",
     "SERVICE_INTERNAL_URL",
+    "ARGO_EVENTS_INTERNAL_WEBHOOK_URL",
+    "ARGO_EVENTS_WEBHOOK_AUTH",
     "CARD_GSROOT",
     "CARD_AZUREROOT",
     "AZURE_STORAGE_BLOB_SERVICE_ENDPOINT",
@@ -115,4 +117,8 @@ def read_settings() -> dict[str, str]:
     settings = {f"METAFLOW_{name}": str(value) for name, value in values.items() if value}
     if url := settings.pop("METAFLOW_SERVICE_INTERNAL_URL", None):
         settings["METAFLOW_SERVICE_URL"] = url
+    if url := settings.pop("METAFLOW_ARGO_EVENTS_INTERNAL_WEBHOOK_URL", None):
+        settings["METAFLOW_ARGO_EVENTS_WEBHOOK_URL"] = url
+    else:
+        settings.pop("METAFLOW_ARGO_EVENTS_WEBHOOK_AUTH", None)
     return settings

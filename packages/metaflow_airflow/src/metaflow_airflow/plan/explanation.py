@@ -16,14 +16,7 @@ _PODS = {
 def explain(plan: Plan) -> str:
     """What the DAG will do, a line a task; indented lines run once for each item."""
     lines = [f"{plan.dag_id}: flow {plan.flow} as an Airflow DAG"]
-    if plan.schedule:
-        since = ", and later for each time that it missed" if plan.schedule.catchup else ""
-        at = f"'{plan.schedule.cron}' {plan.schedule.timezone}"
-        lines.append(f"  starts by itself at {at}{since}")
-    if plan.triggers:
-        lines += [f"  {line}" for line in starts(plan.triggers)]
-    if not plan.schedule and not plan.triggers:
-        lines.append("  starts when it is triggered")
+    lines += [f"  {line}" for line in starts(plan)]
     for parameter in plan.parameters:
         default = "required" if parameter.required else f"default {parameter.default!r}"
         lines.append(f"  parameter {parameter.name}: {' or '.join(parameter.types)}, {default}")
@@ -36,8 +29,18 @@ def explain(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def starts(triggers: Triggers) -> Iterator[str]:
-    """What starts a DAG, a line an event."""
+def starts(plan: Plan) -> Iterator[str]:
+    """What starts the DAG, a line for each time and event."""
+    if plan.schedule:
+        since = ", and later for each time that it missed" if plan.schedule.catchup else ""
+        yield f"starts by itself at '{plan.schedule.cron}' {plan.schedule.timezone}{since}"
+    if plan.triggers:
+        yield from _events(plan.triggers)
+    if not plan.schedule and not plan.triggers:
+        yield "starts when it is triggered"
+
+
+def _events(triggers: Triggers) -> Iterator[str]:
     several = len(triggers.events) > 1
     for number, event in enumerate(triggers.events):
         what = f"event {event.name} is published"
