@@ -85,6 +85,32 @@ def test_it_says_what_to_open_next(stack, pipeline):
     assert pages == ["metaflow-run", "metaflow-task"] * 2
 
 
+def test_clicks_alone_lead_from_the_dag_to_the_card_and_to_the_predictions_lineage(pipeline, page):
+    tab = page.frame_locator("iframe[src*='/metaflow/']")
+
+    def to_newest_run(dag_id):
+        page.get_by_role("link", name="Dags", exact=True).first.click()
+        page.get_by_role("link", name=dag_id, exact=True).first.click()
+        page.get_by_role("link", name="Metaflow", exact=True).click()
+        tab.get_by_role("region", name="Newest runs").get_by_role("link").first.click()
+        page.wait_for_url("**/plugin/metaflow-run")
+        return tab.get_by_role("region", name="Lineage")
+
+    page.goto("/")
+    lineage = to_newest_run("trip_duration.prod.TrainTripDurationFlow")
+    lineage.get_by_role("link", name=re.compile("data_engineering_dag")).wait_for()
+    tab.get_by_role("link", name="evaluate", exact=True).click()
+    page.wait_for_url("**/tasks/evaluate/plugin/metaflow-task")
+    tab.frame_locator("iframe.card").get_by_text("RMSE").first.wait_for()
+
+    lineage = to_newest_run("trip_duration.prod.PredictTripDurationFlow").inner_text()
+    features, model = re.findall(r"predict read\s+(\S+)", lineage)
+    assert features.startswith("s3://")
+    assert model.startswith("metaflow://TrainTripDurationFlow/")
+    [written] = re.findall(r"predict wrote\s+(\S+)", lineage)
+    assert "/predictions/" in written
+
+
 def test_each_step_is_one_task_instance_and_each_candidate_one_of_fit(stack, pipeline):
     client = AirflowClient(stack.airflow_url, *stack.airflow_login)
     dag_id = "trip_duration.prod.TrainTripDurationFlow"

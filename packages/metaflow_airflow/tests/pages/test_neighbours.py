@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 from airflow.models.asset import AssetEvent, AssetModel
+from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.models.xcom import XComModel
 from airflow.utils.types import DagRunTriggeredByType
 from metaflow_airflow.pages import lookup, neighbours
@@ -73,16 +74,18 @@ def test_assets_lead_from_run_to_run_both_ways(deployed, session):
     assert neighbours.causes(session, first) == neighbours.effects(session, second) == []
 
 
-def test_a_task_that_triggered_the_run_is_its_cause(deployed, session):
+def test_a_task_that_triggered_the_run_is_its_cause_though_another_run_has_the_same_id(
+    deployed, session
+):
     parent = deployed.run("parent")
-    deployed.task("end", run_id="parent")
+    for step, dag_id in (("start", "Other"), ("end", parent.dag_id)):
+        deployed.task(step, run_id="parent")
+        key = {"dag_id": parent.dag_id, "run_id": "parent", "task_id": step, "map_index": -1}
+        left = {"key": "trigger_run_id", "value": json.dumps("made_by_it"), "timestamp": NOW}
+        session.execute(insert(XComModel).values(dag_run_id=parent.id, **key, **left))
+        rendered = {"rendered_fields": {"trigger_dag_id": dag_id}}
+        session.execute(insert(RenderedTaskInstanceFields).values(**key, **rendered))
     run = deployed.run("made_by_it", triggered_by=DagRunTriggeredByType.OPERATOR)
-    session.execute(
-        insert(XComModel).values(
-            dag_run_id=parent.id, dag_id=parent.dag_id, run_id="parent", task_id="end",
-            map_index=-1, key="trigger_run_id", value=json.dumps("made_by_it"), timestamp=NOW,
-        )
-    )  # fmt: skip
     session.commit()
 
     assert neighbours.causes(session, run) == [HandedOn("end", parent.dag_id, "parent")]

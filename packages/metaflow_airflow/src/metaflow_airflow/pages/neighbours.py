@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from airflow.models.asset import AssetEvent
 from airflow.models.dagbag import DBDagBag
+from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.models.xcom import XComModel
 from airflow.providers.standard.operators.trigger_dagrun import XCOM_RUN_ID
 from airflow.utils.types import DagRunTriggeredByType
-from sqlalchemy import Text, cast, select
+from sqlalchemy import Text, and_, cast, select
 
 from metaflow_airflow.pages.lookup import Instance, instances_of
 
@@ -78,12 +79,7 @@ def causes(session: Session, run: DagRun) -> list[HandedOn]:
         for event in _known(run.consumed_asset_events)
     ]
     if run.triggered_by == DagRunTriggeredByType.OPERATOR:
-        # TriggerDagRunOperator leaves the id of the run that it made; nothing else knows of both.
-        asked = select(XComModel.task_id, XComModel.dag_id, XComModel.run_id).where(
-            XComModel.key == XCOM_RUN_ID,
-            cast(XComModel.value, Text).contains(run.run_id, autoescape=True),
-        )
-        found += [HandedOn(*task) for task in session.execute(asked.distinct())]
+        found += _triggering_tasks(session, run)
     return found
 
 
@@ -99,6 +95,30 @@ def effects(session: Session, run: DagRun) -> list[HandedOn]:
         started = [HandedOn(event.uri, each.dag_id, each.run_id) for each in event.created_dagruns]
         found += started or [HandedOn(event.uri, None, None)]
     return found
+
+
+def _triggering_tasks(session: Session, run: DagRun) -> list[HandedOn]:
+    """The task of TriggerDagRunOperator that made the run: it leaves the run's id.
+
+    One id may name runs of several DAGs: which DAG it triggers, its rendered fields say, which
+    Airflow keeps of the newest runs alone.
+    """
+    keys = ("task_id", "dag_id", "run_id", "map_index")
+    fields = RenderedTaskInstanceFields
+    same = [getattr(XComModel, key) == getattr(fields, key) for key in keys]
+    asked = (
+        select(XComModel.task_id, XComModel.dag_id, XComModel.run_id, fields.rendered_fields)
+        .outerjoin(fields, and_(*same))
+        .where(
+            XComModel.key == XCOM_RUN_ID,
+            cast(XComModel.value, Text).contains(run.run_id, autoescape=True),
+        )
+    )
+    return [
+        HandedOn(task_id, dag_id, run_id)
+        for task_id, dag_id, run_id, rendered in session.execute(asked)
+        if (rendered or {}).get("trigger_dag_id", run.dag_id) == run.dag_id
+    ]
 
 
 def _known(events: Iterable[AssetEvent]) -> list[AssetEvent]:
