@@ -6,8 +6,18 @@ mc alias set --quiet s3 http://minio:9000 "$MINIO_ROOT_USER" "$MINIO_ROOT_PASSWO
 
 for bucket in trip-data metaflow dags; do
   mc mb --ignore-existing "s3/$bucket"
-  mc version enable "s3/$bucket"
 done
+# A deleted dataset or deployment can be had back for a month. Metaflow's objects never change, but
+# for logs that are written anew every few seconds: kept, a day of one took 140 GB.
+keep_versions() { # bucket, enable or suspend, days
+  mc version "$2" "s3/$1"
+  echo "{\"Rules\": [{\"ID\": \"former-versions\", \"Status\": \"Enabled\",
+    \"Filter\": {\"Prefix\": \"\"},
+    \"NoncurrentVersionExpiration\": {\"NoncurrentDays\": $3}}]}" | mc ilm rule import "s3/$1"
+}
+keep_versions trip-data enable 30
+keep_versions dags enable 30
+keep_versions metaflow suspend 1
 
 # Makes a prefix a DAG bundle with versions; the first deployment takes over what lies there.
 for bundle in data_engineering flows; do

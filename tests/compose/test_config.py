@@ -26,5 +26,6 @@ def test_the_files_are_valid(
     assert ("k3s" in model["services"], "cluster-init" in model["services"]) == (
         profile == "k3s", profile != "",
     )  # fmt: skip
+    assert [n for n, each in model["services"].items() if "max-size" not in str(each)] == []
     assert {"postgres", "minio", "metadata", "api-server"} <= set(model["services"])
     assert ("metaflow-ui" in model["services"]) == (files != ALL_STANDINS)

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from airflow.sdk import Connection
@@ -32,7 +33,8 @@ def test_each_team_has_a_bundle_in_s3_that_airflow_can_make() -> None:
 
     bundles = json.loads(found["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
 
-    assert [bundle["name"] for bundle in bundles] == ["data_engineering", "flows"]
+    assert [bundle["name"] for bundle in bundles] == ["data_engineering", "flows", "platform"]
+    assert [path.name for path in Path(bundles.pop()["kwargs"]["path"]).glob("*.py")]
     for bundle in bundles:
         cls = VersionedDagBundle
         assert bundle["classpath"] == f"{cls.__module__}.{cls.__qualname__}"

@@ -69,7 +69,8 @@ def init():
     for bucket in ("trip-data", "metaflow", "dags"):
         if bucket not in there:
             s3.create_bucket(Bucket=bucket)
-        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        status = "Suspended" if bucket == "metaflow" else "Enabled"
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
     for bundle in ("data_engineering", "flows"):
         try:
             s3.put_object(

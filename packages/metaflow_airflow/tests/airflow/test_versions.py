@@ -1,6 +1,9 @@
 """A run goes on as it began, whatever is exported, renamed, deleted or taken back meanwhile."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -60,7 +63,25 @@ def versions(bridge, flow):
     return {run["dag_run_id"]: run["version"] for run in json.loads(output[output.index("[") :])}
 
 
-def test_a_run_ends_with_the_steps_code_and_settings_that_it_began_with(bridge, export, tmp_path):
+def clean_up(stack, bridge):
+    """Make a version that no run has, and let `stack clean` remove it; how many it removed."""
+    bridge.versions.write({"never_run.py": b"1"})
+    bridge.versions.write({"never_run.py": None})
+    for path in stack.dags_folder.rglob("*/*"):
+        os.utime(path, (1, 1))
+    count = len(list((stack.dags_folder / "versions").iterdir()))
+    for more in (["--dry-run"], []):
+        assert len(list((stack.dags_folder / "versions").iterdir())) == count
+        command = [sys.executable, "-m", "pipeline", "clean", "--state", str(stack.state.root)]
+        done = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert " versions without runs and " in done.stdout
+    return count - len(list((stack.dags_folder / "versions").iterdir()))
+
+
+def test_a_run_ends_with_the_steps_code_and_settings_that_it_began_with(
+    bridge, stack, export, tmp_path
+):
     export("first")
     old = waiting(bridge, tmp_path / "old")
     flow = export("second")
@@ -82,6 +103,7 @@ def test_a_run_ends_with_the_steps_code_and_settings_that_it_began_with(bridge, 
     assert None not in found.values()
     assert found[old] != found[new]
 
+    assert clean_up(stack, bridge) == 1, "only the version that no run has"
     clear(bridge, old, newest=False)
     bridge.wait(DAG, old)
     assert {task.partition("[")[0] for task in bridge.states(DAG, old)} == _FIRST

@@ -20,6 +20,8 @@ _REGION = "us-east-1"
 KUBECONFIG = Path("/run/cluster/airflow.kubeconfig")
 # Data engineering's code and exported flows: each team writes below its own prefix.
 BUNDLES = {"data_engineering": "s3://dags/data_engineering", "flows": "s3://dags/flows"}
+# What the platform itself runs there, of the image.
+DAGS = Path(__file__).parent / "dags"
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
@@ -36,7 +38,7 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
         url=given["AIRFLOW_PUBLIC_URL"],
         api_url=API_URL,
         log_port=8793,
-        bundles=BUNDLES,
+        bundles={**BUNDLES, "platform": DAGS},
         bundle_connection="dag_bundles",
         passwords_file=HOME / "passwords.json",
         secrets=AirflowSecrets(
@@ -83,7 +85,7 @@ def _cluster() -> dict[str, str]:
 
 
 def main() -> None:
-    """Become `airflow ARGUMENTS`."""
+    """Become `airflow ARGUMENTS`, or what cleans up (`clean`)."""
     given = os.environ
     if password := given.pop("AIRFLOW_ADMIN_PASSWORD", None):
         passwords = HOME / "passwords.json"
@@ -94,6 +96,8 @@ def main() -> None:
     except KeyError as error:
         sys.exit(f"{error.args[0]} is not set: start this image through compose.yaml")
     os.environ.update(settings)
+    if sys.argv[1:2] == ["clean"]:
+        os.execv(sys.executable, [sys.executable, "-m", "airflow_service.clean", *sys.argv[2:]])  # noqa: S606
     os.execvp("airflow", ["airflow", *sys.argv[1:]])  # noqa: S606
 
 

@@ -29,6 +29,11 @@ class Fleet:
         return [*self.airflow, self.parent, self.s3, self.postgres]
 
 
+def airflow_environment(state: State) -> dict[str, str]:
+    """Return the environment of Airflow's servers: a command that has it ends with them."""
+    return build(state).parent.environment
+
+
 def build(state: State) -> Fleet:
     """Return the servers of the stack in `state`, with the ports that stack.json names.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from embedded import caller, flows_env, processes, status
+from embedded import caller, fleet, flows_env, processes, status
 from embedded.environment import base_environment, deployer_environment, stack_environment
 from embedded.ports import HOST
 from embedded.start import DOWN_WAIT, POLL, SUPERVISOR, Report, Start
@@ -77,6 +77,10 @@ class Stack:
         """Return the whole environment for a flow command against this stack."""
         ports, credentials = self.state.read()["ports"], self.state.credentials()
         return base_environment(self.state) | deployer_environment(self.state, ports, credentials)
+
+    def server_environment(self) -> dict[str, str]:
+        """Return the whole environment of Airflow's servers: for its own commands."""
+        return fleet.airflow_environment(self.state)
 
     def step_environment(self) -> dict[str, str]:
         """Return what the stack adds to the environment of a flow step (no login)."""

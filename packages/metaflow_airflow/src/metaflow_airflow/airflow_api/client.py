@@ -75,8 +75,8 @@ class AirflowClient:
         """A DAG's details (parameters, tags, paused, last parse)."""
         return self._get(f"dags/{_path(dag_id)}/details")
 
-    def dags(self, *, tag: str) -> Iterator[dict[str, Any]]:
-        """The DAGs that carry a tag."""
+    def dags(self, *, tag: str | None = None) -> Iterator[dict[str, Any]]:
+        """The DAGs, or those that carry a tag."""
         return self._pages("dags", "dags", {"tags": tag, "exclude_stale": "true"})
 
     def source(self, dag_id: str) -> str:
@@ -142,7 +142,7 @@ class AirflowClient:
                 ) from error
 
     def runs(self, dag_id: str, *states: str) -> Iterator[dict[str, Any]]:
-        """A DAG's runs, newest first; only those in these states, if any are given."""
+        """A DAG's runs ("~": of all), newest first; only those in these states, if any is given."""
         path = f"dags/{_path(dag_id)}/dagRuns"
         return self._pages(path, "dag_runs", {"order_by": "-run_after", "state": states})
 

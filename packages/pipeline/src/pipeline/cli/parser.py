@@ -48,6 +48,15 @@ def parser() -> argparse.ArgumentParser:
     verb("exec", verbs.execute, where).add_argument(
         "words", nargs=argparse.REMAINDER, metavar="COMMAND"
     )
+    cleaner = verb("clean", verbs.clean, where)
+    cleaner.add_argument(
+        "--days", type=float, default=30.0, help="how old what is removed is (default: 30)"
+    )
+    cleaner.add_argument(
+        "--keep-features", type=count, metavar="N",
+        help="how many feature versions of each month stay (default: all)",
+    )  # fmt: skip
+    cleaner.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     run = verb("pipeline", verbs.pipeline, starts, where)
     run.add_argument("--cab", choices=("green", "yellow"), default="green")
     run.add_argument(

@@ -13,6 +13,7 @@ from embedded import logs
 from embedded.errors import StackError
 from rich.console import Console
 
+from pipeline import cleaning
 from pipeline.cli import targets
 from pipeline.cli.closing import show_addresses, show_what_next
 from pipeline.options import Options
@@ -122,6 +123,19 @@ def pipeline(options: argparse.Namespace, console: Console) -> int:
         if not was_up and not options.keep:
             target.down()
     show_what_next(target, console, outcome, kept=was_up or options.keep)
+    return 0
+
+
+def clean(options: argparse.Namespace, console: Console) -> int:
+    """Remove what is old: Airflow's records and logs, DAG versions without runs, steps' folders."""
+    target = targets.target(options, console)
+    if not target.is_running:
+        command = target.up_command(targets.own_command(target))
+        raise StackError(f"no stack runs in {target.place}: `{command}` first")
+    cleaning.clean(
+        target, days=options.days, keep=options.keep_features, dry_run=options.dry_run,
+        say=lambda text: console.print(text, markup=False),
+    )  # fmt: skip
     return 0
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from embedded import flows_env
 from embedded.state import State
+from metaflow_airflow.bundle.versions import Versions
 
 Report = Callable[[str, str], None]
 
@@ -106,6 +108,21 @@ class Target(ABC):
     @abstractmethod
     def changed(self, file: str) -> float | None:
         """When a DAG file was put in its place last (Unix time); None when it is not there."""
+
+    # -- what is left over
+
+    @property
+    @abstractmethod
+    def bundles(self) -> list[Versions]:
+        """The DAG bundles with versions, as whoever deploys to them may write them."""
+
+    @abstractmethod
+    def clean_airflow(self, words: Sequence[str]) -> subprocess.CompletedProcess[str] | None:
+        """Run `airflow_service.clean` where Airflow's logs are; None: not from here."""
+
+    def data_environment(self) -> dict[str, str]:
+        """Return the whole environment of a command of the data team."""
+        return self.environment()
 
     @property
     def export_options(self) -> tuple[str, ...]:

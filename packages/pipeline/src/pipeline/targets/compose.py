@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -15,14 +15,18 @@ from embedded import flows_env, processes
 from embedded.environment import REGION, base_environment, metaflow_user
 from embedded.errors import StackError
 from metaflow_airflow.bundle.manifest import POINTER
+from metaflow_airflow.bundle.objects import S3Objects
+from metaflow_airflow.bundle.versions import Versions
 
 from pipeline import s3
 from pipeline.targets import bundle
 from pipeline.targets.base import Target
 from pipeline.targets.dag_files import written_in_s3
+from pipeline.targets.docker import docker
 from pipeline.targets.export import export_all
 
 _WAIT = 600
+_POD_DOCKERFILE = "packages/pod_image/Dockerfile"
 _FLOWS, _DATA = "s3://dags/flows", "s3://dags/data_engineering"
 # Where steps reach the services: names of the stack's network, which k3s knows too.
 _METADATA_INSIDE = "http://metadata:8080"
@@ -75,14 +79,15 @@ class ComposeTarget(Target):
     def failures(self) -> list[tuple[str, str]]:
         """Return (name, report with the end of its log) of each server that does not run."""
         # Not `docker compose ps`: this is asked every second, and that costs ten times as much.
-        answer = self._docker(
+        words = (
             "ps", "--all", "--filter", "status=exited",
             "--filter", f"label=com.docker.compose.project={self._project}",
             "--format", '{{.Label "com.docker.compose.service"}}\t{{.Status}}',
         )  # fmt: skip
+        answer = docker(words, self.root)
         ended = (line.split("\t") for line in answer.splitlines())
         return [
-            (service, self._obituary(service, status))
+            (service, f"{status.lower()}. The end of its log:\n{self.log_end(service)}")
             for service, status in ended
             if not service.endswith("-init")
         ]
@@ -136,6 +141,26 @@ class ComposeTarget(Target):
         return ("--with", "kubernetes") if self._has_cluster else ()
 
     @property
+    def bundles(self) -> list[Versions]:
+        """Both teams'."""
+        return [
+            Versions(S3Objects(self.s3(user), "dags", place.rpartition("/")[2]))
+            for user, place in (("ML_DEPLOY", _FLOWS), ("DE_DEPLOY", _DATA))
+        ]
+
+    def clean_airflow(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Run it in the scheduler's container, which has the logs too."""
+        said = self._compose(
+            "exec", "-T", "scheduler", "python", "-m", "airflow_service.container", "clean", *words
+        )
+        return subprocess.CompletedProcess([*words], 0, said, "")
+
+    def data_environment(self) -> dict[str, str]:
+        """Return the whole environment of a command of the data team."""
+        found = base_environment(self.state) | self._s3_environment("DE_RUN")
+        return found | {"TRIP_DATA_ROOT": "s3://trip-data"}
+
+    @property
     def export_stamp(self) -> Path:
         """The file that tells which code was exported last."""
         return self.state.root / "compose-exported.json"
@@ -168,7 +193,6 @@ class ComposeTarget(Target):
             base_environment(self.state)
             | self._s3_environment("ML_DEPLOY")
             | {
-                "AWS_ALLOW_HTTP": "true",
                 "AWS_EC2_METADATA_DISABLED": "true",
                 "METAFLOW_DEFAULT_DATASTORE": "s3",
                 "METAFLOW_DATASTORE_SYSROOT_S3": "s3://metaflow/metaflow",
@@ -194,11 +218,11 @@ class ComposeTarget(Target):
     def _load_pod_image(self) -> None:
         """Build the image of the steps and put it into k3s, which has no registry to ask."""
         image = self._settings["POD_IMAGE"]
-        self._docker("build", "--file", "packages/pod_image/Dockerfile", "--tag", image, ".")
+        docker(("build", "--file", _POD_DOCKERFILE, "--tag", image, "."), self.root)
         # By way of a file: of two commands in a pipe the wrong one would name the cause.
         archive = self.state.root / "pod-image.tar"
         try:
-            self._docker("save", "--output", str(archive), image)
+            docker(("save", "--output", str(archive), image), self.root)
             with archive.open("rb") as content:
                 self._compose("exec", "-T", "k3s", *_IMPORT, stdin=content)
         finally:
@@ -264,6 +288,7 @@ class ComposeTarget(Target):
             # Not METAFLOW_S3_ENDPOINT_URL: that would go into the DAG file, and steps reach S3
             # at another address.
             "AWS_ENDPOINT_URL": self.s3_url,
+            "AWS_ALLOW_HTTP": "true",
         }
 
     def _start_sync(self) -> subprocess.Popen[bytes] | None:
@@ -271,21 +296,5 @@ class ComposeTarget(Target):
             return None
         return flows_env.start_sync(self.state, self.root, base_environment(self.state))
 
-    def _obituary(self, service: str, status: str) -> str:
-        return f"{status.lower()}. The end of its log:\n{self.log_end(service)}"
-
     def _compose(self, *words: str, stdin: IO[bytes] | None = None) -> str:
-        return self._docker("compose", "--progress", "plain", *words, stdin=stdin)
-
-    def _docker(self, *words: str, stdin: IO[bytes] | None = None) -> str:
-        try:
-            done = subprocess.run(
-                ["docker", *words], cwd=self.root, capture_output=True, text=True, check=False,
-                stdin=stdin or subprocess.DEVNULL,
-            )  # fmt: skip
-        except FileNotFoundError as error:
-            raise StackError("there is no docker on this machine's PATH: install Docker") from error
-        if done.returncode != 0:
-            end = "\n".join((done.stderr or done.stdout).splitlines()[-30:])
-            raise StackError(f"`docker {' '.join(words)}` failed:\n{end}")
-        return done.stdout
+        return docker(("compose", "--progress", "plain", *words), self.root, stdin)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from embedded import processes
@@ -10,6 +12,8 @@ from embedded.environment import data_engineering_dags
 from embedded.stack import Stack
 from embedded.start import FLOWS_ENV
 from embedded.state import State
+from metaflow_airflow.bundle.objects import FolderObjects
+from metaflow_airflow.bundle.versions import Versions
 
 from pipeline.targets.base import Report, Target
 from pipeline.targets.dag_files import written_in_folder
@@ -100,6 +104,18 @@ class EmbeddedTarget(Target):
     def changed(self, file: str) -> float | None:
         """When a DAG file was written last; None when there is none."""
         return written_in_folder(Path(file))
+
+    @property
+    def bundles(self) -> list[Versions]:
+        """That of the exported flows; the data team's DAG is read from the checkout."""
+        return [Versions(FolderObjects(self.stack.dags_folder))]
+
+    def clean_airflow(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Run it with the servers' environment."""
+        return subprocess.run(
+            [sys.executable, "-m", "airflow_service.clean", *words],
+            env=self.stack.server_environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
 
     @property
     def export_stamp(self) -> Path:

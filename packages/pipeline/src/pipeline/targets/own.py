@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,6 +12,8 @@ from embedded.environment import base_environment
 from embedded.errors import StackError
 from embedded.state import State
 from metaflow_airflow.airflow_api.client import AirflowClient
+from metaflow_airflow.bundle.objects import FolderObjects, S3Objects
+from metaflow_airflow.bundle.versions import Versions
 
 from pipeline import s3
 from pipeline.targets.base import Report, Target
@@ -118,6 +120,21 @@ class OwnTarget(Target):
             return written_in_s3(s3.client(self._given), url, name)
         except (BotoCoreError, ClientError) as error:
             raise StackError(f"cannot look at {file}: {error}") from error
+
+    @property
+    def bundles(self) -> list[Versions]:
+        """That of the exported flows, if it has versions."""
+        place = self._given[_FOLDER]
+        if place.startswith("s3://"):
+            bucket, _, prefix = place.removeprefix("s3://").partition("/")
+            client = s3.client(self._given)
+            found = Versions(S3Objects(client, bucket, prefix.strip("/")))
+        else:
+            found = Versions(FolderObjects(Path(place)))
+        return [found] if found.is_there() else []
+
+    def clean_airflow(self, words: Sequence[str]) -> None:
+        """Leave it to whoever runs it."""
 
     @property
     def export_stamp(self) -> Path:

@@ -52,6 +52,11 @@ class AirflowParent(Server):
         self._children: dict[int, Forked] = {}
         self._reader: asyncio.Task[None] | None = None
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it and its servers are started with."""
+        return dict(self._env)
+
     async def start(self) -> Running:
         """Start the process; it imports Airflow for some seconds before it answers."""
         self._loaded.clear()

@@ -65,7 +65,7 @@ def prepare_code(task: StepTask, host: Path, work: Path, say: Callable[[str], No
             manifest = _whole(entry) or _unpack_into(task, store, entry, say)
         finally:
             os.close(unpacking)
-        _remove_unused(store)
+        remove_unused(store)
     os.utime(entry)
     root = work / "metaflow"
     root.mkdir()
@@ -223,9 +223,10 @@ def _run_tar(archive: Path, target: Path) -> None:
         raise tarfile.TarError(" ".join(done.stderr.split()))
 
 
-def _remove_unused(store: Path) -> None:
-    """Remove packages that no step has used for long and none uses now."""
-    for entry in store.iterdir():
+def remove_unused(store: Path, *, dry_run: bool = False) -> int:
+    """Remove packages that no step has used for long and none uses now; how many."""
+    found = 0
+    for entry in store.iterdir() if store.is_dir() else ():
         if entry.suffix == ".lock":
             continue
         try:
@@ -236,8 +237,11 @@ def _remove_unused(store: Path) -> None:
             continue  # another launcher removes it
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(entry, ignore_errors=True)
+            found += 1
+            if not dry_run:
+                shutil.rmtree(entry, ignore_errors=True)
         except BlockingIOError:
             continue
         finally:
             os.close(lock)
+    return found

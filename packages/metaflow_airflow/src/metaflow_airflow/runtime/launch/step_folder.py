@@ -53,8 +53,9 @@ class StepFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def remove_abandoned(host: Path) -> None:
-    """Remove the folders of launchers that were killed together with their guards."""
+def remove_abandoned(host: Path, *, dry_run: bool = False) -> int:
+    """Remove the folders of launchers that were killed together with their guards; how many."""
+    found = 0
     for path in host.glob(f"{_PREFIX}*"):
         try:
             if time.time() - path.stat().st_mtime < _YOUNG_SECONDS:
@@ -64,11 +65,14 @@ def remove_abandoned(host: Path) -> None:
             continue  # another launcher removes it
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
+            found += 1
+            if not dry_run:
+                shutil.rmtree(path, ignore_errors=True)
         except BlockingIOError:
             continue
         finally:
             os.close(lock)
+    return found
 
 
 def _open_lock(folder: Path) -> int:

@@ -1,0 +1,28 @@
+"""The command docker."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from embedded.errors import StackError
+
+
+def docker(words: Sequence[str], folder: Path, stdin: IO[bytes] | None = None) -> str:
+    """Run `docker WORDS` in a folder and return what it printed.
+
+    Raises StackError with the end of what it said.
+    """
+    try:
+        done = subprocess.run(
+            ["docker", *words], cwd=folder, capture_output=True, text=True, check=False,
+            stdin=stdin or subprocess.DEVNULL,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise StackError("there is no docker on this machine's PATH: install Docker") from error
+    if done.returncode != 0:
+        end = "\n".join((done.stderr or done.stdout).splitlines()[-30:])
+        raise StackError(f"`docker {' '.join(words)}` failed:\n{end}")
+    return done.stdout
