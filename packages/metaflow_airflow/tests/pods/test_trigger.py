@@ -7,6 +7,7 @@ provider's hook and the client are the real ones.
 import asyncio
 import json
 from contextlib import aclosing
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,8 +15,10 @@ import pytest
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.operators import site
 from metaflow_airflow.operators.pod_trigger import PodTrigger
-from metaflow_airflow.plan.step import Deployment, PlannedStep, Pod
+from metaflow_airflow.plan.step import Deployment, PlannedStep, Pod, Trigger
+from metaflow_airflow.pods.command import TASK_VARIABLE
 from metaflow_airflow.pods.hub import Hubs
+from metaflow_airflow.wire.payload import unpack
 from metaflow_airflow.wire.task import StepResult
 
 from .fake import NAMESPACE, FakeApiServer, refusal
@@ -30,6 +33,11 @@ DEFINITION = StepDefinition(
     depth=0,
     may_skip=False,
     retries=0,
+)
+
+
+RUN = SimpleNamespace(
+    logical_date=None, data_interval_start=None, data_interval_end=None, partition_key="event 7"
 )
 
 
@@ -100,8 +108,8 @@ def play(supervisor, monkeypatch, tmp_path):
     return play
 
 
-def trigger(number=1, **instance):
-    made = PodTrigger(DEFINITION.to_json(), "cluster_of_tests")
+def trigger(number=1, definition=DEFINITION, **instance):
+    made = PodTrigger(definition.to_json(), "cluster_of_tests")
     dag = SimpleNamespace(max_active_tasks=16, params={})
     task = SimpleNamespace(dag=dag, retries=0, template_ext=(), template_fields=())
     values: dict[str, Any] = {
@@ -116,7 +124,7 @@ def trigger(number=1, **instance):
     }
     ti: Any = SimpleNamespace(**values)
     made.task_instance = ti
-    ti.get_template_context = lambda: {"ti": ti, "dag": dag, "params": {}}
+    ti.get_template_context = lambda: {"ti": ti, "dag": dag, "dag_run": RUN, "params": {}}
     return made
 
 
@@ -149,6 +157,31 @@ def test_a_step_that_is_done_ends_the_task_with_what_others_need_and_its_pod_goe
         assert name in server.pods, "whoever takes over still finds how it ended"
         await made.on_kill()
         assert server.pods == {}
+
+    play(scenario)
+
+
+def test_a_step_that_publishes_ends_on_a_worker_and_knows_what_started_its_run(play):
+    step = PlannedStep("start", pod=Pod(image="image:1"), publishes=("metaflow.Flow.end",))
+    definition = replace(DEFINITION, step=step, triggers=(Trigger("rides"),))
+    rides = {"name": "rides", "uri": "rides", "time": "2026-01-01T00:00:00+00:00"}
+
+    async def pull(**asked):
+        assert (asked["task_ids"], asked["map_indexes"]) == ("start.events", [-1])
+        return [[{**rides, "payload": {"id": "x"}}]]
+
+    async def scenario(server):
+        event, name = await begun(server, trigger(definition=definition, axcom_pull=pull))
+        [container] = server.pods[name]["spec"]["containers"]
+        packed = {each["name"]: each.get("value") for each in container["env"]}[TASK_VARIABLE]
+        environment = json.loads(unpack(packed))["env"]
+        [told] = json.loads(environment["METAFLOW_AIRFLOW_TRIGGERS"])
+        assert (told["name"], told["id"]) == ("rides", "x")
+        assert "METAFLOW_AIRFLOW_PARTITION_KEY" not in environment
+        server.container(name, {"terminated": DONE})
+        found = await event
+        assert type(found).__name__ == "TriggerEvent"
+        assert found.payload["outcome"]["pathspec"].split("/")[1] == "start"
 
     play(scenario)
 

@@ -1,0 +1,42 @@
+"""The end of a step whose pod the triggerer ran, where only a worker can end it."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk import Asset
+from airflow.sdk.execution_time.context import OutletEventAccessors
+from metaflow_airflow.compat.airflow import AirflowFailException
+from metaflow_airflow.operators import MetaflowFlow, Pod
+from metaflow_airflow.plan.record import Record
+from metaflow_airflow.plan.step import Deployment
+
+
+@pytest.fixture
+def end():
+    from airflow.sdk import DAG
+
+    record = Record(dag_id="Flow", flow="Flow", format=2, deployment=Deployment("flow.py"))
+    flow = MetaflowFlow.load(record.to_json())
+    with DAG("Flow", schedule=None):
+        return flow.step("end", pod=Pod(image="image:1"), publishes=["metaflow.Flow.end"])
+
+
+def test_its_event_carries_the_run_and_is_published_with_its_success(end):
+    pushed = {}
+    context = {
+        "ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value})),
+        "outlet_events": OutletEventAccessors(),
+    }
+    assert end.start_trigger_args.next_method == "finish"
+    end.finish(context, {"outcome": {"pathspec": "airflow-1/end/t-2"}})
+
+    assert pushed["metaflow"]["pathspec"] == "airflow-1/end/t-2"
+    extra = context["outlet_events"][Asset("metaflow.Flow.end")].extra
+    assert json.loads(json.dumps(extra))["pathspec"] == "Flow/airflow-1/end/t-2"
+    assert end.outlets == [Asset("metaflow.Flow.end")]
+
+
+def test_a_failure_is_final_and_publishes_nothing(end):
+    with pytest.raises(AirflowFailException, match="got no pod"):
+        end.finish({}, {"sentence": "Step end got no pod"})
