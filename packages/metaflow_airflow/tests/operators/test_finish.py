@@ -2,6 +2,7 @@
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from airflow.sdk import Asset
@@ -23,7 +24,7 @@ def end():
 
 
 def test_its_event_carries_the_run_and_is_published_with_its_success(end):
-    pushed = {}
+    pushed: dict[str, Any] = {}
     context = {
         "ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value})),
         "outlet_events": OutletEventAccessors(),
