@@ -25,7 +25,7 @@ def end():
 
 def test_its_event_carries_the_run_and_is_published_with_its_success(end):
     pushed: dict[str, Any] = {}
-    context = {
+    context: dict[str, Any] = {
         "ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value})),
         "outlet_events": OutletEventAccessors(),
     }
