@@ -83,7 +83,7 @@ class Stack:
         return fleet.airflow_environment(self.state)
 
     def step_environment(self) -> dict[str, str]:
-        """Return what the stack adds to the environment of a flow step (no login)."""
+        """Return what the stack adds to the environment of a flow step: it may publish events."""
         return stack_environment(self.state, self.state.read()["ports"], self.state.credentials())
 
     # -- up and down
