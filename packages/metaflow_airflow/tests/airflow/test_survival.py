@@ -6,6 +6,7 @@ import time
 
 import psutil
 import pytest
+from embedded import processes
 
 from .conftest import FLOWS
 
@@ -107,6 +108,26 @@ def test_a_killed_s3_server_loses_nothing(bridge, stack, steady, tmp_path):
 
     artifacts = work(bridge, run_id)
     assert (artifacts["attempt"], artifacts["others_alive"]) == ("0", "[]")
+
+
+@pytest.mark.parametrize("server", ["api-server", "postgres"])
+def test_a_server_that_is_away_while_a_step_ends_fails_no_step(
+    bridge, stack, steady, tmp_path, server
+):
+    """It does not answer, as on a machine that is paused: for 20 s, or $FAULT_SECONDS."""
+    run_id, _ = steady
+    stopped = processes.tree(stack.status()["servers"][server]["pid"])
+    processes.send(stopped, signal.SIGSTOP)
+    try:
+        (tmp_path / "go").touch()
+        time.sleep(float(os.environ.get("FAULT_SECONDS", "20")))
+    finally:
+        processes.send(stopped, signal.SIGCONT)
+
+    artifacts = work(bridge, run_id)
+    assert (artifacts["attempt"], artifacts["others_alive"]) == ("0", "[]")
+    tries = {t["task_id"]: t["try_number"] for t in bridge.client.task_instances("Steady", run_id)}
+    assert set(tries.values()) == {1}
 
 
 def test_a_step_that_wants_no_retry_fails_at_once(bridge):
