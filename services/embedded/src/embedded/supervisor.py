@@ -16,7 +16,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from embedded import processes
+from embedded import processes, rotation
 from embedded.errors import NotReadyError, StackError
 from embedded.fleet import build
 from embedded.restarts import Restarts
@@ -85,6 +85,8 @@ class Supervisor:
             started.cancel()
             if not self._stop.is_set() and not self._start.is_set():
                 await self._check_health()
+                for path in rotation.trim(self.state.folder("logs")):
+                    log.info("%s was long: its end stays", path)
         await self._take_down()
 
     def _start_all(self) -> None:
