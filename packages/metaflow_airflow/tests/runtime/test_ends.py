@@ -71,8 +71,9 @@ def test_a_step_that_leaves_early_is_not_done(
 def test_a_step_killed_by_somebody(platform: Platform, fresh: LauncherRun) -> None:
     result = fresh.run("start", env={"TROUBLE": "kill9"})
     assert result.reason == "killed by SIGKILL: not by its launcher: out of memory?"
-    stdout, _ = platform.streams(fresh.spec("start"))
+    stdout, stderr = platform.streams(fresh.spec("start"))
     assert "last words" in stdout
+    assert f"the step was {result.reason}" in stderr
     fresh.succeed("start", attempt=1)
 
 

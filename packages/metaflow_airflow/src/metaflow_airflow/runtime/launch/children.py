@@ -144,7 +144,11 @@ class Children:
         if step and end.asked == signal.SIGTERM:
             self._store.mark_ended()
         stdout, stderr = streams
-        return judge(end, stdout.log.tail, stderr.log.tail, (before, read_memory()))
+        result = judge(end, stdout.log.tail, stderr.log.tail, (before, read_memory()))
+        if step and result.killed_by is not None and end.asked is None and not end.worker_died:
+            # As Metaflow's own run does: the log of a task shows of what it died.
+            self._watch.say(f"the step was {result.reason}")
+        return result
 
 
 def _copy_result(copied: Finished) -> StepResult:

@@ -13,6 +13,8 @@ from .memory import Memory
 from .watch_child import ChildEnd
 
 _TIMEOUT = "@timeout:"
+# What the program did itself, and nobody to it.
+_FAULTS = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
 
 
 def judge(
@@ -39,7 +41,7 @@ def judge(
     if ending.status == -signal.SIGKILL:
         return _killed(signal.SIGKILL, "not by its launcher: out of memory?")
     if ending.status < 0:
-        return _killed(-ending.status, line)
+        return _killed(-ending.status, _fault(-ending.status, line))
     if ending.status:
         timed_out = bool(line and line.startswith(_TIMEOUT))
         return StepResult(ok=False, exit_code=ending.status, error=line, timed_out=timed_out)
@@ -62,6 +64,14 @@ def broken(error: Exception) -> StepResult:
     """The result when the launcher itself failed: a bug, or a full disk."""
     text = f"the launcher failed: {type(error).__name__}: {error}"
     return StepResult(ok=False, exit_code=BROKEN, error=text)
+
+
+def _fault(number: int, line: str | None) -> str | None:
+    """What a signal says of the program's fault; its last line has no word of that."""
+    if number not in _FAULTS:
+        return line
+    fault = str(signal.strsignal(number)).lower()
+    return f"{fault}; its last line: {line}" if line else fault
 
 
 def _killed(number: int, error: str | None) -> StepResult:
