@@ -7,11 +7,12 @@ from metaflow.parameters import set_parameter_context
 from metaflow.plugins.events_decorator import TriggerDecorator
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export.read_triggers import read_triggers
+from metaflow_airflow.graph import Decorator, Graph
 from metaflow_airflow.plan.dag import Plan, Triggers
 from metaflow_airflow.plan.explanation import starts
 from metaflow_airflow.plan.record import Parameter, Project
 from metaflow_airflow.plan.step import Deployment, Trigger
-from metaflow_airflow.plan.triggers import SaidTriggers, plan_triggers
+from metaflow_airflow.plan.triggers import SaidTriggers, plan_triggers, read_assets
 
 RATE = Parameter("Rate", "integer", default=1)
 MONTH = Parameter("month", required=True)
@@ -97,6 +98,31 @@ def test_what_cannot_be_is_refused(said, sentence):
 def test_a_required_parameter_that_no_event_sets_is_refused():
     with pytest.raises(BridgeError, match=r"\*month\* is required .* none of them sets it"):
         plan(events({"name": "a", "parameters": {"rate": "x"}}), RATE, MONTH)
+
+
+def making(*uris):
+    decorators = tuple(Decorator("airflow_asset", {"uri": uri}) for uri in uris)
+    return Graph("Flow", "start", "end", {}, decorators=decorators)
+
+
+def test_a_flow_names_the_assets_that_it_makes():
+    uris = making("s3://lake/models", "s3://lake/predictions/")
+    assert read_assets(uris) == ("s3://lake/models", "s3://lake/predictions")
+
+
+@pytest.mark.parametrize(
+    ("uris", "sentence"),
+    [
+        ([None], "give the URI of what the flow makes"),
+        (["predictions"], "give the URI of what the flow makes"),
+        (["s3://me:secret@lake/x"], "names a user or a password"),
+        (["s3://lake/x", "s3://lake/x/"], "s3://lake/x twice"),
+    ],
+)
+def test_an_asset_that_cannot_be_is_refused(uris, sentence):
+    with pytest.raises(BridgeError) as refused:
+        read_assets(making(*uris))
+    assert sentence in str(refused.value)
 
 
 def said(triggers):

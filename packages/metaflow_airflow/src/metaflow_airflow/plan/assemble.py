@@ -25,7 +25,7 @@ from metaflow_airflow.plan.schedule import read_schedule
 from metaflow_airflow.plan.secrets import plain_variables, refuse_secrets
 from metaflow_airflow.plan.sensors import read_sensors
 from metaflow_airflow.plan.step import Deployment, ExitHooks, PlannedStep, Pod, Python, items_task
-from metaflow_airflow.plan.triggers import SaidTriggers, plan_triggers, run_event
+from metaflow_airflow.plan.triggers import SaidTriggers, plan_triggers, read_assets, run_event
 
 # Metaflow's own timeout fires inside the step; Airflow's is the net below it, for code that does
 # not let Python handle the alarm.
@@ -106,6 +106,7 @@ def assemble(
         ),
         None,
     )
+    assets: tuple[str, ...] = refusals.of(partial(read_assets, graph), ())
     refusals.add(refuse_graph(graph))
     refusals.add(refuse_names(graph, dag_id, collected))
     refusals.add(refuse_secrets(deployment, parameters, tuple(graph.steps.values())))
@@ -122,7 +123,7 @@ def assemble(
             attached=(attached or {}).get(step.name, ()),
             pod=pods[step.name],
             python=(pythons or {}).get(step.name),
-            publishes=(run_event(graph.flow, project),) if step.name == graph.end else (),
+            publishes=(run_event(graph.flow, project), *assets) if step.name == graph.end else (),
         )
         for step in graph.steps.values()
     }

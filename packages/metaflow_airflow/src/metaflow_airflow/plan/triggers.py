@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from metaflow_airflow.errors import BridgeError
+from metaflow_airflow.graph import Graph
 from metaflow_airflow.plan.cron import five_fields
 from metaflow_airflow.plan.dag import Triggers
 from metaflow_airflow.plan.record import Parameter, Project
@@ -42,6 +44,33 @@ class SaidTriggers:
 def run_event(flow: str, project: Project | None) -> str:
     """The event that the end of a flow's run is."""
     return f"metaflow.{_full_name(flow, project)}.end"
+
+
+def read_assets(graph: Graph) -> tuple[str, ...]:
+    """URIs of the assets that a flow makes, by its @airflow_asset.
+
+    Raises:
+        BridgeError: one that is no URI, holds a password, or is named twice.
+    """
+    found: list[str] = []
+    for decorator in graph.decorators:
+        if decorator.name != "airflow_asset":
+            continue
+        uri = str(decorator.attributes.get("uri") or "").rstrip("/")
+        if "://" not in uri or not _EVENT.fullmatch(uri):
+            raise BridgeError(
+                f"@airflow_asset(uri={uri!r}) on flow *{graph.flow}*: give the URI of what the "
+                "flow makes, such as s3://bucket/predictions."
+            )
+        if "@" in urlsplit(uri).netloc:
+            raise BridgeError(
+                f"@airflow_asset on flow *{graph.flow}*: its URI names a user or a password, which "
+                "would stand in the DAG file. Leave it out."
+            )
+        if uri in found:
+            raise BridgeError(f"@airflow_asset names {uri} twice. Name it once.")
+        found.append(uri)
+    return tuple(found)
 
 
 def plan_triggers(
