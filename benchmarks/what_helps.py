@@ -20,18 +20,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from drift import trips_of
-from ml_flows import model
+from ml_flows import contract, model
 from ml_flows.evaluation import LONGEST, SHORTEST, errors, minutes
 from ml_flows.settings import SEARCH
-from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import TargetEncoder
 
 TREES, SEED = 200, 0
-EXPERIENCE = [model.PICKUP, model.DROPOFF, model.PAIR, model.ROAD, model.PAIR_AT]
-PLAIN = [model.PICKUP, model.DROPOFF, model.MINUTE, model.WEEKDAY, model.HOLIDAY_COLUMN]
 WITHOUT = {
     "time of day": [model.MINUTE, model.PAIR_AT],
     "weekday": [model.WEEKDAY],
@@ -48,7 +43,8 @@ BESIDE = {
     "day of month": ["day_of_month"],
     "passengers": ["passenger_count"],
 }
-HISTORY = ["pair_trips", "pair_median_minutes", "pair_median_miles"]
+KEYS = [model.PAIR, model.ROAD, model.PAIR_AT]
+HISTORY = list(model.HISTORY_COLUMNS)
 
 
 def rmse(
@@ -62,31 +58,29 @@ def rmse(
     """Fit on some trips, and return the RMSE on others."""
 
     def matrix(trips: pl.DataFrame) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        made = model.design_to_fit(trips, SEED) if trips is fitted else model.design(trips)
+        if not beside:
+            return made
         more = trips.select(
             pl.col(name).cast(pl.Categorical).to_physical() if trips[name].dtype == pl.String
             else pl.col(name)
-            for name in beside or []
+            for name in beside
         )  # fmt: skip
-        return np.hstack([model.design(trips), more.cast(pl.Float64).to_numpy()])
+        return np.hstack([made, more.cast(pl.Float64).to_numpy()])
 
-    off = without or []
-    plain = [each for each in PLAIN if each not in off][0 if zones else 2 :]
-    folds = KFold(5, shuffle=True, random_state=SEED)
-    columns = ColumnTransformer(
-        [
-            (
-                "experience",
-                TargetEncoder(target_type="continuous", cv=folds),
-                [each for each in EXPERIENCE if each not in off],
-            ),
-            ("plain", "passthrough", [*plain, *range(8, 8 + len(beside or []))]),
-        ]
+    off, made = without or [], matrix(fitted)
+    plain = [each for each in model.PLAIN if each not in off][0 if zones else 2 :]
+    columns = model.transformer(
+        made,
+        SEED,
+        experienced=[each for each in model.EXPERIENCED if each not in off],
+        plain=[*plain, *range(model.design(fitted.head(1)).shape[1], made.shape[1])],
     )
     first = {name: of[0] for name, of in SEARCH["space"].items()}
     trees = HistGradientBoostingRegressor(
         max_iter=TREES, early_stopping=False, random_state=SEED, **first
     )
-    pipeline = make_pipeline(columns, trees).fit(matrix(fitted), minutes(fitted))
+    pipeline = make_pipeline(columns, trees).fit(made, minutes(fitted))
     said = np.clip(pipeline.predict(matrix(tested)), SHORTEST, LONGEST)
     return errors(minutes(tested), said)["rmse"]
 
@@ -103,10 +97,13 @@ def table(fitted: pl.DataFrame, tested: pl.DataFrame, *, history: bool) -> None:
         print(f"| {what} | {found:.3f} | {found - whole:+.3f} |", flush=True)
 
     if history:
-        line("and the pair's history", rmse(fitted, tested, beside=HISTORY))
-        only = [model.PAIR, model.ROAD, model.PAIR_AT]
-        line("history in place of experience", rmse(fitted, tested, without=only, beside=HISTORY))
-        line("neither", rmse(fitted, tested, without=only))
+        line("without the pair's history", rmse(fitted, tested, without=HISTORY))
+        line("without its experience", rmse(fitted, tested, without=KEYS))
+        line("without both", rmse(fitted, tested, without=HISTORY + KEYS))
+        gone = tested.with_columns(
+            pl.lit(None, pl.Float32).alias(name) for name in contract.HISTORY
+        )
+        line("history in the trips fitted on alone, none in those tested", rmse(fitted, gone))
         return
     for what, columns in WITHOUT.items():
         found = rmse(fitted, tested, without=columns, zones=what != "zones as numbers")

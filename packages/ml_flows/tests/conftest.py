@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from ml_flows.contract import HISTORY
 from s3_server import S3Server
 
 FLOWS = Path(__file__).parents[1] / "src" / "ml_flows"
@@ -56,6 +57,7 @@ def trips(month: str, rows: int, *, seed: int = 0, slower: float = 1.0) -> pl.Da
         fare_dollars=pl.col("miles").cast(pl.Float32) * 3,
         pickup_borough=pl.lit("Queens"),
         dropoff_borough=pl.lit("Queens"),
+        **{name: pl.lit(None, pl.Float32) for name in HISTORY},
     )
 
 
@@ -100,6 +102,7 @@ def _real(month: str) -> pl.LazyFrame:
             holiday=pickup.dt.date().is_in(HOLIDAYS),
             trip_distance_miles=pl.col("trip_distance").cast(pl.Float32),
             duration_minutes=((dropoff - pickup).dt.total_seconds() / 60).cast(pl.Float32),
+            **{name: pl.lit(None, pl.Float32) for name in HISTORY},
         )
     )
 

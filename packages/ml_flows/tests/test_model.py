@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from ml_flows import baselines, contest, evaluation, intervals, model, settings
+from ml_flows import baselines, contest, contract, evaluation, intervals, model, settings
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from .conftest import real_outside, real_trips, trips
@@ -75,6 +77,42 @@ def test_zones_never_seen_get_a_plausible_prediction(
         assert np.isfinite(predicted).all()
         assert predicted.min() >= evaluation.SHORTEST
         assert predicted.max() <= evaluation.LONGEST
+
+
+def test_history_of_the_pair_helps_where_it_is_there_and_is_not_missed_where_it_is_not() -> None:
+    """In this city a pair's earlier trips say all; the training months alone have few trips."""
+
+    def with_history(table: pl.DataFrame) -> pl.DataFrame:
+        known = trips("2023-11", 60_000).group_by("pickup_zone", "dropoff_zone").agg(
+            pair_trips=pl.len().cast(pl.Float32),
+            pair_median_minutes=pl.col("duration_minutes").median(),
+            pair_median_miles=pl.col("trip_distance_miles").median(),
+        )  # fmt: skip
+        keys = ["pickup_zone", "dropoff_zone"]
+        return table.drop(contract.HISTORY).join(known, on=keys, how="left", maintain_order="left")
+
+    december, january = trips("2023-12", 2000), trips("2024-01", 2000)
+    plain = model.refit(december, VALUES, trees=80)
+    with_it = model.refit(with_history(december), VALUES, trees=80)
+
+    def rmse(fitted: Any, asked: pl.DataFrame) -> float:
+        said = model.predict(fitted, asked)
+        return evaluation.errors(evaluation.minutes(asked), said)["rmse"]
+
+    assert rmse(with_it, with_history(january)) < 0.9 * rmse(plain, january)
+    assert rmse(with_it, january) < 1.2 * rmse(plain, january)
+    assert rmse(plain, with_history(january)) == rmse(plain, january)
+    assert "pair's minutes before" in model.importance(with_it, with_history(january))
+    assert "pair's minutes before" not in model.importance(plain, january)
+
+
+def test_a_champion_that_was_fitted_before_there_was_history_predicts_on() -> None:
+    table = trips("2023-12", 300)
+    made = model.design(table)[:, :8]
+    columns = model.transformer(made, 0, plain=[c for c in model.PLAIN if c < made.shape[1]])
+    fitted = make_pipeline(columns, HistGradientBoostingRegressor(max_iter=5))
+    fitted.fit(made, evaluation.minutes(table))
+    assert np.array_equal(model.raw(fitted, table), fitted.predict(made))
 
 
 def test_errors_are_those_of_the_textbook() -> None:

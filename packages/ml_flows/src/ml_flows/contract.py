@@ -31,8 +31,11 @@ COLUMNS: Mapping[str, str] = {
 """The columns that the flows must have, and what each must be."""
 
 HOLIDAY, BOROUGH, MILES = "holiday", "pickup_borough", "trip_distance_miles"
-OPTIONAL = (HOLIDAY, BOROUGH, MILES)
-"""Columns that are read where they are there; only the first is known before the trip."""
+HISTORY = ("pair_trips", "pair_median_minutes", "pair_median_miles")
+"""What months before say of the pair of zones; null in a month that has none before it."""
+
+OPTIONAL = (HOLIDAY, BOROUGH, MILES, *HISTORY)
+"""Columns that are read where they are there; MILES is known only after the trip."""
 
 
 def check_manifest(manifest: Any, uri: str, *, cab: str, month: str) -> Manifest:

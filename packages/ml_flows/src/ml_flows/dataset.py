@@ -103,6 +103,7 @@ def scan(path: Path, uri: str) -> pl.LazyFrame:
         contract.HOLIDAY: pl.Boolean(),
         contract.BOROUGH: pl.String(),
         contract.MILES: pl.Float32(),
+        **dict.fromkeys(contract.HISTORY, pl.Float32()),
     }
     return lazy.select(
         (pl.col(name) if name in schema else pl.lit(None)).cast(dtype).alias(name)

@@ -18,7 +18,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 
 from ml_flows.evaluation import LONGEST, SHORTEST, Floats, minutes
-from ml_flows.model import design
+from ml_flows.model import design_to_fit, raw
 from ml_flows.model import predict as predict_mean
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -37,19 +37,18 @@ def fit(
 ) -> Intervals:
     """Learn the spread on the trips that the mean was fitted on; calibrate on later ones."""
     booster = HistGradientBoostingRegressor(max_iter=60, random_state=seed)
-    off = np.abs(minutes(trips) - mean.predict(design(trips)))
+    made = design_to_fit(trips, seed)
+    off = np.abs(minutes(trips) - mean.predict(made))
     features = mean.named_steps["features"]
-    booster.fit(features.transform(design(trips)), off)
+    booster.fit(features.transform(made), off)
     spread = Pipeline([("features", features), ("trees", booster)])
-    scores = (minutes(calibration) - mean.predict(design(calibration))) / _spread(
-        spread, calibration
-    )
+    scores = (minutes(calibration) - raw(mean, calibration)) / _spread(spread, calibration)
     return Intervals(spread=spread, offsets=[_offset(scores, level) for level in QUANTILES])
 
 
 def predict(intervals: Intervals, mean: Any, trips: pl.DataFrame) -> Floats:
     """(trips, 3) minutes: the quantiles of QUANTILES, ascending, within SHORTEST and LONGEST."""
-    middle, spread = mean.predict(design(trips)), _spread(intervals["spread"], trips)
+    middle, spread = raw(mean, trips), _spread(intervals["spread"], trips)
     quantiles = middle[:, None] + spread[:, None] * np.asarray(intervals["offsets"])
     clipped: Floats = np.clip(quantiles, SHORTEST, LONGEST)
     return clipped
@@ -75,7 +74,7 @@ def coverage(actual: Floats, quantiles: Floats) -> dict[str, float]:
 
 
 def _spread(model: Pipeline, trips: pl.DataFrame) -> Floats:
-    spread: Floats = np.maximum(model.predict(design(trips)), _NARROWEST)
+    spread: Floats = np.maximum(raw(model, trips), _NARROWEST)
     return spread
 
 
