@@ -50,6 +50,8 @@ _PARAMETERS = (
     ("default=lambda context: f'of {context.parameter_name}'", ("of the command line",)),
     ("type=int, default=lambda context: 5", ("6",)),
 )
+# Numbers that Airflow's database would change: a trigger refuses them.
+_REFUSED = ("1e22", "-0.0", "inf", "nan")
 _TROUBLES = (
     "raise ValueError('trouble')",
     "raise MetaflowException('trouble')",
@@ -84,6 +86,7 @@ class Features:
     Args:
         parameters: source of the flow's parameters. arguments: what a run is given.
         options: what stands before the verb. trouble: how a step goes wrong, if one does.
+        refused: whether one of the arguments cannot be sent to Airflow.
     """
 
     choose: Choose
@@ -91,6 +94,7 @@ class Features:
     arguments: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     trouble: str = ""
+    refused: bool = False
 
     def __post_init__(self) -> None:
         """Draw what the flow as a whole has."""
@@ -101,6 +105,7 @@ class Features:
             if self.choose(0, 2):
                 value = given[self.choose(0, len(given) - 1)]
                 self.arguments.append(f"--{name}={value}")
+                self.refused |= value in _REFUSED
         if self.choose(0, 1):
             self.options.append(_WITH[self.choose(0, len(_WITH) - 1)])
 

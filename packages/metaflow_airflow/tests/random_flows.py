@@ -47,6 +47,7 @@ class RandomFlow:
         depths: how many foreaches are open around each step. edges: step -> steps after it.
         tasks: how many tasks a run has at most. arguments: what a run is given.
         options: what stands on the command line before the verb.
+        refused: whether a trigger refuses the arguments.
     """
 
     name: str
@@ -56,6 +57,7 @@ class RandomFlow:
     tasks: int = 0
     arguments: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
+    refused: bool = False
 
 
 def random_flow(
@@ -89,6 +91,7 @@ class _Writer:
         if features:
             self._differing += [*LEFT, "caught"]
             self.flow.arguments, self.flow.options = features.arguments, features.options
+            self.flow.refused = features.refused
             head = {"imports": IMPORTS, "parameters": features.parameters, "see": SEE}
         self.flow.source = (
             _HEAD.format(name=name, differing=self._differing, **head)

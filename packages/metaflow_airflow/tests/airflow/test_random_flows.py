@@ -36,11 +36,13 @@ class Twice:
         self.path.write_text(self.flow.source)
 
     def run(self):
-        """How the two ended: locally and on Airflow."""
+        """How the two ended, locally and on Airflow; nothing where Airflow is not triggered."""
         self.bridge.flow(self.path, *self.flow.options, "airflow", "create")
-        answer = self.bridge.flow(
-            self.path, "--quiet", "airflow", "trigger", "--json", *self.flow.arguments
-        )
+        trigger = ["--quiet", "airflow", "trigger", "--json", *self.flow.arguments]
+        answer = self.bridge.flow(self.path, *trigger, check=not self.flow.refused)
+        if self.flow.refused:
+            assert "cannot be sent to Airflow" in answer
+            return None
         run = loads(answer[answer.index("{") :])
         local = self._local()
         state = self.bridge.end(self.dag_id, run["dag_run_id"], within=500)
@@ -79,7 +81,9 @@ def runs(bridge, random_flow, tmp_path_factory):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_run_on_airflow_ends_as_a_local_one(runs, seed):
-    local, remote = runs[seed].result()
+    ended = runs[seed].result()
 
-    assert not differences(local, remote)
-    assert local.done(), "something was compared"
+    if ended:
+        local, remote = ended
+        assert not differences(local, remote)
+        assert local.done(), "something was compared"

@@ -59,6 +59,7 @@ def test_what_is_not_given_is_left_to_the_deployed_default():
         ("n", 2**64, "18446744073709551616 cannot be sent .* 64 bits"),
         ("n", -(2**63) - 1, "64 bits"),
         ("f", 1e22, r"1e\+22 cannot be sent .* 64 bits"),
+        ("f", -0.0, r"-0\.0 cannot be sent .* no sign of a zero"),
         ("f", float("inf"), "inf cannot be sent .* finite numbers"),
         ("f", float("nan"), "finite"),
         ("my-data", {"a": [1, {"b": 1e300}]}, r"1e\+300"),

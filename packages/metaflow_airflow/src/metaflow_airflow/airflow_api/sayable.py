@@ -32,6 +32,8 @@ def _why_not(value: object) -> str | None:
         return "JSON has finite numbers only"
     if value == int(value) and not LEAST <= value <= MOST:
         return "its workers are handed numbers of at most 64 bits"
+    if value == 0 and math.copysign(1, value) < 0:
+        return "its database keeps no sign of a zero"
     return None
 
 
