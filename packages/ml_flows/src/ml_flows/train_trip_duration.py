@@ -124,6 +124,7 @@ class TrainTripDurationFlow(FlowSpec):
     def choose(self, inputs: Any) -> None:
         """Take the best candidate, calibrate its intervals, fit it and its baselines on all."""
         import polars as pl
+        from metaflow_airflow import lineage
 
         from ml_flows import baselines, dataset, drift, intervals, model, search, split
         from ml_flows.errors import no_retry_on_input_error
@@ -134,6 +135,9 @@ class TrainTripDurationFlow(FlowSpec):
             self.merge_artifacts(inputs, include=["split", "budget", "rules"])
             trips = dataset.read_train(self.split, max_rows=self.max_rows, seed=self.seed)
             earlier, later = split.earlier_and_later(trips, self.split)
+        for manifest in self.split["train"]:
+            lineage.read(manifest["uri"])
+        lineage.wrote(f"metaflow://{current.flow_name}/{current.run_id}")
         self.tried = [{"values": e.values, "rmse": e.fitted.rmse} for e in tried]
         self.values, self.trees = best.values, best.fitted.trees
         self.intervals = intervals.fit(best.fitted.model, earlier, later, seed=self.seed)
@@ -153,6 +157,8 @@ class TrainTripDurationFlow(FlowSpec):
     @step
     def evaluate(self) -> None:
         """Compare it with the baselines and the champion on time that none has seen."""
+        from metaflow_airflow import lineage
+
         from ml_flows import cards, contest, dataset, promotion, registry, split
         from ml_flows.errors import no_retry_on_input_error
 
@@ -167,6 +173,8 @@ class TrainTripDurationFlow(FlowSpec):
                 made_up=bool(split.made_up(self.split)),
             )
             rival = registry.rival(self.scope, self.split)
+        if self.split["test"]:
+            lineage.read(self.split["test"]["uri"])
         found = contest.hold(
             self.model, self.intervals, self.baselines, rival, trips, outside,
             rules=self.rules, rows_train=self.rows_train, seed=self.seed,

@@ -1,14 +1,28 @@
 "use strict";
 
-// Airflow's own page around this one knows which theme its reader chose.
+// Our colours by the names of Airflow's; where a name is gone, pages.css has one like it.
+const TOKENS = {
+  "--background": "bg", "--text": "fg", "--quiet": "fg-muted", "--line": "border",
+  "--raised": "bg-muted", "--link": "fg-info", "--bad": "fg-error", "--good": "fg-success",
+  "--going": "fg-info",
+};
+
+// Airflow's own page around this one knows which theme its reader chose, and its colours and font.
 function dress() {
+  const own = document.documentElement;
   let dark = matchMedia("(prefers-color-scheme: dark)").matches;
   try {
-    if (parent !== window) dark = parent.document.documentElement.classList.contains("dark");
+    if (parent !== window) {
+      dark = parent.document.documentElement.classList.contains("dark");
+      const theirs = getComputedStyle(parent.document.documentElement);
+      for (const [name, token] of Object.entries(TOKENS))
+        own.style.setProperty(name, theirs.getPropertyValue(`--chakra-colors-${token}`));
+      own.style.setProperty("--font", getComputedStyle(parent.document.body).fontFamily);
+    }
   } catch {
     // Shown from another origin: the system's theme it is.
   }
-  document.documentElement.classList.toggle("dark", dark);
+  own.classList.toggle("dark", dark);
 }
 
 async function fill(details, url, show) {
