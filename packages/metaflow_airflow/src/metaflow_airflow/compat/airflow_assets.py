@@ -20,6 +20,13 @@ _KEYLESS = "event "
 _TIMETABLE = "metaflow_airflow.operators.on_events.OnEvents"
 
 
+def has_rows_of_runs() -> bool:
+    """Whether this Airflow makes such rows into runs as 3.3 does."""
+    from airflow.models import asset
+
+    return hasattr(getattr(asset, "AssetPartitionDagRun", None), "rollup_fingerprint")
+
+
 def is_on_events(dag: Any) -> bool:
     """Whether a DagModel's timetable is ours (of a plugin's, collection.py writes the path)."""
     return bool(dag.timetable_type == _TIMETABLE)

@@ -18,13 +18,19 @@ class EventQueue(AssetManager):
     """Gives each event a run of its own, or what still lacks other events a place to wait."""
 
     @classmethod
-    def register_asset_change(cls, *, partition_key: str | None = None, **rest: Any) -> Any:
+    def register_asset_change(cls, **event: Any) -> Any:
         """Register an event; one of a run that an event without a key started has none either."""
-        return super().register_asset_change(partition_key=compat.said_key(partition_key), **rest)
+        if key := event.get("partition_key"):
+            event["partition_key"] = compat.said_key(key)
+        return super().register_asset_change(**event)
 
     @classmethod
-    def _queue_dagruns(cls, *, dags_to_queue: set[Any], **event: Any) -> None:
-        ours = {dag for dag in dags_to_queue if compat.is_on_events(dag)}
-        super()._queue_dagruns(dags_to_queue=dags_to_queue - ours, **event)
+    def _queue_dagruns(cls, *event: Any, **named: Any) -> None:
+        if event or not compat.has_rows_of_runs():  # before 3.3
+            return super()._queue_dagruns(*event, **named)
+        waiting = named.pop("dags_to_queue")
+        ours = {dag for dag in waiting if compat.is_on_events(dag)}
+        super()._queue_dagruns(dags_to_queue=waiting - ours, **named)
         for dag in sorted(ours, key=lambda dag: dag.dag_id):
-            compat.await_run(dag.dag_id, **event)
+            compat.await_run(dag.dag_id, **named)
+        return None

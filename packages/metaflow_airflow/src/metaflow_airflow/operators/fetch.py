@@ -61,7 +61,7 @@ def events_of_run(context: Context) -> list[Event]:
     """The asset events that started a task's run, on a worker; a triggerer is told none."""
     return [
         Event(each.asset.name, each.asset.uri, each.timestamp.isoformat(), dict(each.extra))
-        for each in context["dag_run"].consumed_asset_events
+        for each in context["dag_run"].consumed_asset_events or ()
     ]
 
 
