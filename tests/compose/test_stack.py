@@ -54,7 +54,7 @@ TRAIN = "trip_duration.prod.TrainTripDurationFlow"
 PREDICT = "trip_duration.prod.PredictTripDurationFlow"
 GREETING = Path(__file__).parent / "greeting.py"
 GREETING_DAG = Path(__file__).parent / "greeting_dag.py"
-AIRFLOW = ("api-server", "scheduler", "dag-processor", "dag-processor-flows", "triggerer")
+AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
 
 pytestmark = [
     pytest.mark.docker,
