@@ -104,7 +104,12 @@ def test_a_pod_is_told_what_reaches_it():
 
 
 def test_defaults_settings_and_other_decorators_are_looked_at():
-    deployment = replace(DEPLOYMENT, environment={"METAFLOW_SERVICE_URL": "http://a:b@host"})
+    settings = {
+        "METAFLOW_SERVICE_URL": "http://a:b@host",
+        "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": "http://127.0.0.1:8080/metaflow-events/publish",
+        "METAFLOW_ARGO_EVENTS_WEBHOOK_AUTH": "service",
+    }
+    deployment = replace(DEPLOYMENT, environment=settings)
     parameters = [
         Parameter("api_key", "string", "sk-1"),
         Parameter("db_password", "string", required=True),
