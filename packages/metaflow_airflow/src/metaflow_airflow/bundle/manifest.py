@@ -68,6 +68,11 @@ class Manifest:
 EMPTY = Manifest({})
 
 
+def new_pointer() -> bytes:
+    """The bundle.json of a bundle that has no version yet."""
+    return json.dumps({"format": FORMAT}).encode()
+
+
 def pointer_to(version: str) -> bytes:
     """What bundle.json says of the newest version."""
     return json.dumps({"format": FORMAT, "version": version}).encode()
