@@ -17,6 +17,7 @@ import boto3
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
+from botocore.config import Config
 from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference
 from metaflow_airflow.pages.lookup import record_of
 from metaflow_airflow.wire import ids
@@ -67,7 +68,7 @@ def _first(session: Any, table: Any, run_id: str, step: str) -> Mapping[str, Any
 def _copy_files(root: str, first: str, others: list[str]) -> None:
     """Each item's own files; what they point to, artifacts' contents, is the first one's."""
     bucket, _, prefix = root.removeprefix("s3://").partition("/")
-    client = boto3.client("s3")
+    client = boto3.client("s3", config=Config(max_pool_connections=16))
     found = client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/{first}/")["Contents"]
     content = {
         each["Key"].rpartition("/")[2]: client.get_object(Bucket=bucket, Key=each["Key"])[

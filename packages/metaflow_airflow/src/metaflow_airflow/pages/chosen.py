@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -36,10 +36,14 @@ async def cells(
         PageError: the datastore cannot be read in time.
     """
     free = asyncio.Semaphore(_AT_ONCE)
+    steps = sorted({each.rpartition("/")[0] for each in pathspecs})
+    listed = await asyncio.gather(*(store.names_of_tasks(step) for step in steps))
+    files = dict(zip(steps, listed, strict=True))
 
     async def of(pathspec: str) -> dict[str, str]:
+        step, _, task = pathspec.rpartition("/")
         async with free:
-            return await _of_task(store, pathspec, names)
+            return await _of_task(store, pathspec, files[step].get(task, ()), names)
 
     found = await asyncio.gather(*(of(each) for each in pathspecs))
     return dict(zip(pathspecs, found, strict=True))
@@ -58,8 +62,10 @@ def shown(value: Any, keys: Sequence[str]) -> str | None:
     return text if len(text) <= _LENGTH else text[: _LENGTH - 1] + "…"
 
 
-async def _of_task(store: Datastore, pathspec: str, names: Sequence[str]) -> dict[str, str]:
-    artifacts = await _artifacts(store, pathspec)
+async def _of_task(
+    store: Datastore, pathspec: str, files: Iterable[str], names: Sequence[str]
+) -> dict[str, str]:
+    artifacts = await _artifacts(store, pathspec, files)
     seen: dict[str, str] = {}
     values: dict[str, Any] = {}
     for name in names:
@@ -74,9 +80,9 @@ async def _of_task(store: Datastore, pathspec: str, names: Sequence[str]) -> dic
     return seen
 
 
-async def _artifacts(store: Datastore, pathspec: str) -> dict[str, str]:
+async def _artifacts(store: Datastore, pathspec: str, files: Iterable[str]) -> dict[str, str]:
     """Where each artifact's content is, of the last attempt that ended."""
-    attempts = task_files.attempts(each.name for each in await store.names(pathspec))
+    attempts = task_files.attempts(files)
     ended = [attempt.number for attempt in attempts if attempt.ended]
     data = await store.read(f"{pathspec}/{ended[-1]}.data.json") if ended else None
     if not data:

@@ -64,6 +64,17 @@ class Datastore:
         """
         return await self._within(self._names(prefix))
 
+    async def names_of_tasks(self, step: str) -> dict[str, list[str]]:
+        """The files of all tasks of a step, by task; one question for a thousand files.
+
+        Args:
+            step: flow/run/step.
+
+        Raises:
+            PageError: the datastore does not answer in time.
+        """
+        return await self._within(self._names_of_tasks(step))
+
     async def has_any(self, prefix: str) -> bool:
         """Whether there is an object anywhere below a prefix.
 
@@ -105,6 +116,16 @@ class Datastore:
                     found.append(Found(name, int(each["size"])))
             if len(found) > _MOST_NAMES:
                 break
+        return found
+
+    async def _names_of_tasks(self, step: str) -> dict[str, list[str]]:
+        import obstore
+
+        found: dict[str, list[str]] = {}
+        async for chunk in obstore.list(self._store, f"{step}/", chunk_size=1000):
+            for each in chunk:
+                task, _, name = str(each["path"])[len(step) + 1 :].partition("/")
+                found.setdefault(task, []).append(name)
         return found
 
     async def _within(self, asked: Awaitable[_T]) -> _T:

@@ -14,7 +14,7 @@ from airflow.models.dagcode import DagCode
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from metaflow_airflow.airflow_api.deployments import read_record
 from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 
     from metaflow_airflow.pages.task_address import TaskAddress
     from metaflow_airflow.plan.record import Record
+
+
+# A run may have thousands of instances; a whole one is ten times as much work.
+_COLUMNS = (
+    TaskInstance.task_id,
+    TaskInstance.map_index,
+    TaskInstance.state,
+    TaskInstance.start_date,
+    TaskInstance.duration,
+    TaskInstance.try_number,
+    TaskInstance._rendered_map_index.label("label"),
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,7 @@ def instances_of(
     session: Session, record: Record, run_id: str, task_id: str | None = None
 ) -> list[Instance]:
     """The task instances of a run's steps, in the order in which they began."""
-    asked = select(TaskInstance).where(
+    asked = select(*_COLUMNS).where(
         TaskInstance.dag_id == record.dag_id, TaskInstance.run_id == run_id
     )
     if task_id is not None:
@@ -122,7 +134,7 @@ def instances_of(
     references = _references(session, record.dag_id, run_id, task_id)
     found = [
         _instance(record, run_id, each, references.get((each.task_id, each.map_index)))
-        for each in session.scalars(asked)
+        for each in session.execute(asked)
         if task_id is not None or not record.steps or each.task_id in record.steps
     ]
     return sorted(found, key=lambda each: (each.began is None, each.began, each.map_index))
@@ -208,7 +220,7 @@ def _references(
 
 
 def _instance(
-    record: Record, run_id: str, found: TaskInstance, reference: Reference | None
+    record: Record, run_id: str, found: Row[Any], reference: Reference | None
 ) -> Instance:
     return Instance(
         task_id=found.task_id,
@@ -224,7 +236,7 @@ def _instance(
     )
 
 
-def _pathspec(record: Record, run_id: str, found: TaskInstance) -> str | None:
+def _pathspec(record: Record, run_id: str, found: Row[Any]) -> str | None:
     """Of a task that has not said it yet: outside of a foreach it can be computed."""
     if found.map_index >= 0 or found.task_id not in record.steps:
         return None
@@ -234,7 +246,7 @@ def _pathspec(record: Record, run_id: str, found: TaskInstance) -> str | None:
     return f"{record.flow}/{run}/{found.task_id}/{task}"
 
 
-def _label(found: Any) -> str:
+def _label(found: Row[Any]) -> str:
     if found.map_index < 0:
         return ""
-    return str(found.rendered_map_index or found.map_index)
+    return str(found.label or found.map_index)
