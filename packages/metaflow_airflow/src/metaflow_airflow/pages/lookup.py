@@ -14,7 +14,7 @@ from airflow.models.dagcode import DagCode
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from metaflow_airflow.airflow_api.deployments import read_record
 from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference
@@ -219,9 +219,7 @@ def _references(
     }
 
 
-def _instance(
-    record: Record, run_id: str, found: Row[Any], reference: Reference | None
-) -> Instance:
+def _instance(record: Record, run_id: str, found: Any, reference: Reference | None) -> Instance:
     return Instance(
         task_id=found.task_id,
         map_index=found.map_index,
@@ -236,7 +234,7 @@ def _instance(
     )
 
 
-def _pathspec(record: Record, run_id: str, found: Row[Any]) -> str | None:
+def _pathspec(record: Record, run_id: str, found: Any) -> str | None:
     """Of a task that has not said it yet: outside of a foreach it can be computed."""
     if found.map_index >= 0 or found.task_id not in record.steps:
         return None
@@ -246,7 +244,7 @@ def _pathspec(record: Record, run_id: str, found: Row[Any]) -> str | None:
     return f"{record.flow}/{run}/{found.task_id}/{task}"
 
 
-def _label(found: Row[Any]) -> str:
+def _label(found: Any) -> str:
     if found.map_index < 0:
         return ""
     return str(found.label or found.map_index)
