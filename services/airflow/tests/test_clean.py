@@ -1,9 +1,12 @@
 import os
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
-from airflow_service.clean import main, remove_old
+from airflow_service.clean import remove_old, short
 
 DAY = 24 * 3600
 
@@ -39,16 +42,30 @@ def test_old_logs_go_and_the_folders_that_they_leave(logs: Path) -> None:
     assert not (logs / "dag_id=a/run_id=1").exists()
 
 
-def test_one_part_that_fails_does_not_keep_the_others_from_being_cleaned(
-    logs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://127.0.0.1:9/none")
-    monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(logs))
-    monkeypatch.setenv("METAFLOW_AIRFLOW_TMPDIR", str(logs))
+def test_one_part_that_fails_does_not_keep_the_others_from_being_cleaned(logs: Path) -> None:
+    given = {
+        "AIRFLOW_HOME": str(logs),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://127.0.0.1:9/none",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(logs),
+        "METAFLOW_AIRFLOW_TMPDIR": str(logs),
+    }
 
-    assert main(["--days=30"]) != 0
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow_service.clean", "--days=30"], env={**os.environ, **given},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
-    said = capsys.readouterr().out
-    assert "database: " in said
-    assert "steps: 0 folders of killed steps and 0 unpacked packages removed" in said
-    assert "logs: 1 files" in said
+    assert done.returncode != 0
+    assert re.search(r"database: .*Connection refused", done.stdout)
+    assert "steps: 0 folders of killed steps and 0 unpacked packages removed" in done.stdout
+    assert "logs: 1 files" in done.stdout
+
+
+def test_of_the_tables_those_with_old_rows_are_named() -> None:
+    said = ["Performing dry run for table xcom", "Checking table xcom",
+            "Found 12 rows meeting deletion criteria.", "", "Checking table job",
+            "Found 0 rows meeting deletion criteria."]  # fmt: skip
+
+    assert short(said) == ["12 old rows in xcom"]
+    assert short(said[4:]) == ["no table has old rows"]
+    assert short(["0 folders removed"]) == ["0 folders removed"]
