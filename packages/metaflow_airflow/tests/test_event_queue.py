@@ -21,6 +21,7 @@ from metaflow_airflow.operators.on_events import OnEvents
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import sessionmaker
 
+BURST = 40
 RIGHT = Asset(name="right trips", uri="s3://lake/right")
 WAITING = {
     "single": OnEvents(Asset("left")),
@@ -171,3 +172,25 @@ def test_no_dag_hears_of_events_while_it_is_paused(airflow):
     airflow.publish("left")
     airflow.look()
     assert airflow.runs("single") == []
+
+
+def test_a_scheduler_that_dies_before_it_commits_loses_no_run_and_makes_none_twice(airflow):
+    airflow.publish("left", {"n": 1})
+    died = airflow.session.begin_nested()
+    airflow.look()
+    assert len(airflow.runs("single")) == 1
+    died.rollback()
+    airflow.session.expire_all()
+    assert airflow.runs("single") == []
+
+    airflow.look()
+    airflow.look()
+    assert len(airflow.runs("single")) == 1
+
+
+def test_a_burst_is_one_run_for_each_event(airflow):
+    for number in range(BURST):
+        airflow.publish("left", {"n": number})
+    airflow.look()
+    runs = airflow.runs("single")
+    assert sorted(extra["n"] for _, [extra] in runs) == list(range(BURST))

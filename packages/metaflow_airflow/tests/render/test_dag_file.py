@@ -223,7 +223,7 @@ def test_events_are_the_schedule_and_the_last_step_publishes_its_own(flow, tmp_p
     assert_formatted(tmp_path / "triggered.py", text)
     dag = runpy.run_path(str(tmp_path / "triggered.py"))["dag"]
     kept = OnEvents.deserialize(dag.timetable.serialize())
-    assert kept.joins
+    assert len(kept.asset_condition.as_expression()["all"]) == 2
     assert kept.reset_at == ["0 3 * * *", "UTC"]
     assert [asset.name for asset in dag.get_task("only").outlets] == ["metaflow.Single.end"]
 
@@ -236,5 +236,5 @@ def test_events_and_a_schedule_start_a_dag_both(flow, tmp_path):
 
     assert_formatted(tmp_path / "both.py", text)
     timetable = runpy.run_path(str(tmp_path / "both.py"))["dag"].timetable
-    assert not timetable.joins
+    assert "all" not in timetable.asset_condition.as_expression()
     assert timetable.or_at.summary == "0 6 * * *"

@@ -40,7 +40,7 @@ def said_key(partition_key: str | None) -> str | None:
 
 
 def await_run(
-    dag_id: str,
+    dag: Any,
     *,
     asset_id: int,
     event: Any,
@@ -53,19 +53,17 @@ def await_run(
     An event of several that a run waits for joins those of the same partition key, or those
     without one. Their row is locked: the scheduler, which skips locked rows, may be making its run,
     and two events may come at once.
+
+    Args:
+        dag: a DagModel; its `asset_expression` is what its timetable waits for.
     """
     from airflow.models.asset import AssetPartitionDagRun, PartitionedAssetKeyLog
-    from airflow.models.serialized_dag import SerializedDagModel
 
-    serialized = SerializedDagModel.get(dag_id=dag_id, session=session)
-    if serialized is None:
-        raise RuntimeError(f"DAG {dag_id} waits for an event, and Airflow has no definition of it")
-    timetable: Any = serialized.dag.timetable
-    row = None
+    dag_id, row = dag.dag_id, None
     key = partition_key or f"{_KEYLESS}{event.id}"
-    if timetable.joins:
+    if len((dag.asset_expression or {}).get("all", ())) > 1:
         key = partition_key or f"{_KEYLESS}of several"
-        row = _waiting(dag_id, key, timetable.reset_at, session)
+        row = _waiting(dag_id, key, _reset_at(dag_id, session), session)
     if row is None:
         row = AssetPartitionDagRun(
             target_dag_id=dag_id,
@@ -86,6 +84,18 @@ def await_run(
             target_partition_key=key,
         )
     )
+
+
+def _reset_at(dag_id: str, session: Session) -> list[str] | None:
+    """What a DAG's timetable says of it, which takes long to read."""
+    from airflow.models.serialized_dag import SerializedDagModel
+
+    serialized = SerializedDagModel.get(dag_id=dag_id, session=session)
+    if serialized is None:
+        raise RuntimeError(f"DAG {dag_id} waits for an event, and Airflow has no definition of it")
+    timetable: Any = serialized.dag.timetable
+    found: list[str] | None = timetable.reset_at
+    return found
 
 
 def _waiting(dag_id: str, key: str, reset_at: list[str] | None, session: Session) -> Any:

@@ -32,5 +32,5 @@ class EventQueue(AssetManager):
         ours = {dag for dag in waiting if compat.is_on_events(dag)}
         super()._queue_dagruns(dags_to_queue=waiting - ours, **named)
         for dag in sorted(ours, key=lambda dag: dag.dag_id):
-            compat.await_run(dag.dag_id, **named)
+            compat.await_run(dag, **named)
         return None

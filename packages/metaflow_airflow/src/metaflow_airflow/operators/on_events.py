@@ -40,11 +40,6 @@ class OnEvents(AssetTriggeredTimetable):
     ) -> None:
         wanted: Any = condition or (assets[0] if len(assets) == 1 else AssetAll(*assets))
         super().__init__(wanted)
-        self.joins = (
-            len(list(self.asset_condition.iter_assets()))
-            + len(list(self.asset_condition.iter_asset_refs()))
-            > 1
-        )
         self.or_at = or_at
         self.reset_at = reset_at
         if or_at is not None:
