@@ -33,6 +33,13 @@ def _manifest(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in (agreed | changes).items() if value is not ...}
 
 
+def test_a_runs_tags_say_which_features_it_reads() -> None:
+    months = [_manifest(), _manifest(month="2024-02", version="w", schema={"version": 3})]
+    assert contract.tags(months) == {
+        "features-v2", "features:green/2024-01@v", "features-v3", "features:green/2024-02@w",
+    }  # fmt: skip
+
+
 def test_what_was_agreed_is_accepted_with_more_columns_and_fields() -> None:
     manifest = _manifest(noted={"null_passenger_count": 2})
     assert contract.check_manifest(manifest, URI, cab="green", month="2024-01") == manifest

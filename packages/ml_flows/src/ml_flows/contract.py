@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ml_flows.errors import InputError
@@ -103,6 +103,18 @@ def made_up(manifest: Manifest) -> bool:
 def feature_version(manifest: Manifest) -> int:
     """Version of the features' schema; before there was one, the contract's."""
     return int((manifest.get("schema") or {"version": manifest["contract"]})["version"])
+
+
+def tags(manifests: Iterable[Manifest]) -> set[str]:
+    """What a run's tags say of the features that it reads: their schema, and each version."""
+    return {
+        tag
+        for each in manifests
+        for tag in (
+            f"features-v{feature_version(each)}",
+            f"features:{each['cab']}/{each['month']}@{each['version']}",
+        )
+    }
 
 
 def _is(dtype: str, wanted: str) -> bool:

@@ -94,6 +94,7 @@ class PredictTripDurationFlow(FlowSpec):
             )
             self.learned = split.trained_months(registry.artifact(self.training, "split"))
         self.time_order = split.relation(self.learned, self.month)
+        registry.say_features(f"{current.flow_name}/{current.run_id}", [self.features])
         print(f"{self.features['uri']} with the model of {self.training}, to {self.place}")
         if self.time_order != "after":
             print(split.warning(self.time_order, self.month, self.learned), file=sys.stderr)

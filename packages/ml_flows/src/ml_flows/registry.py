@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from ml_flows import promotion, split
+from ml_flows import contract, promotion, split
+from ml_flows.contract import Manifest
 from ml_flows.errors import InputError
 from ml_flows.promotion import CHALLENGER, DEMOTED, PRODUCTION, Rival, Scope
 from ml_flows.split import Split
@@ -177,6 +178,11 @@ def demote(found: Champion) -> None:
     with everywhere():
         tags = promotion.champion_tags(found.where, _run(found.pathspec).user_tags)
     _retag(found.pathspec, add={found.where.tag(DEMOTED)}, remove=tags)
+
+
+def say_features(pathspec: str, manifests: Iterable[Manifest]) -> None:
+    """Let a run's tags say which features it reads."""
+    _retag(pathspec, add=contract.tags(manifests), remove=set())
 
 
 def _retag(pathspec: str, *, add: set[str], remove: set[str]) -> None:

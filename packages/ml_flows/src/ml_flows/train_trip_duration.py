@@ -74,7 +74,7 @@ class TrainTripDurationFlow(FlowSpec):
     @step
     def start(self) -> None:
         """Pin one version of each month's dataset, and draw the candidates."""
-        from ml_flows import dataset, search, settings, split
+        from ml_flows import dataset, registry, search, settings, split
         from ml_flows.errors import no_retry_on_input_error
 
         with no_retry_on_input_error():
@@ -92,6 +92,7 @@ class TrainTripDurationFlow(FlowSpec):
             self.candidates = search.candidates(
                 self.budget["space"], self.budget["candidates"], seed=self.seed
             )
+        registry.say_features(f"{current.flow_name}/{current.run_id}", split.manifests(self.split))
         print(f"learn from {split.train_period(self.split)}")
         print(f"test on {split.test_period(self.split)}")
         self.next(self.fit, foreach="candidates")
