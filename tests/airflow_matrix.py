@@ -9,6 +9,7 @@ and one real S3 server, a few minutes a row.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,12 +29,23 @@ def run_row(row: str) -> dict[str, str]:
         report = Path(folder) / "report.xml"
         versions = [f"--airflow={airflow}", f"--airflow-python={python}"]
         versions += [f"--metaflow={version}" for version in metaflow]
-        subprocess.run(
+        _run(
             [sys.executable, "-m", "pytest", "-q", "-m", "every_airflow", *WHERE, *versions,
-             "--timeout=1200", f"--junitxml={report}"],
-            cwd=ROOT, check=False, stdout=sys.stderr,
+             "--timeout=1200", f"--junitxml={report}"]
         )  # fmt: skip
         return cells(report) if report.is_file() else {}
+
+
+def _run(command: Sequence[str]) -> None:
+    """Run pytest to its end, also when told to stop: it has servers to stop."""
+    # A group of its own: Ctrl-C reaches it once, by us.
+    running = subprocess.Popen(command, cwd=ROOT, stdout=sys.stderr, start_new_session=True)
+    try:
+        running.wait()
+    except KeyboardInterrupt:
+        running.send_signal(signal.SIGINT)
+        running.wait()
+        raise
 
 
 def cells(report: Path) -> dict[str, str]:
@@ -64,4 +76,5 @@ def main(rows: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:] or ROWS))

@@ -39,7 +39,7 @@ class Newcomer:
 
     def __init__(self, home: Path, version: str, links: Path) -> None:
         self.home, self.version = home, version
-        self.port, log_port = free_ports(2)
+        self.port, worker_port, trigger_port = free_ports(3)
         url = f"http://localhost:{self.port}"
         own = ("AIRFLOW", "METAFLOW", "AWS_", "PYTHON", "VIRTUAL_ENV")
         self.environment = {
@@ -53,8 +53,8 @@ class Newcomer:
             "AIRFLOW__API__BASE_URL": url,
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
             "AIRFLOW__CORE__PARALLELISM": "4",
-            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(log_port),
-            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(log_port),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_port),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_port),
         }
 
     def shell(self, text: str) -> list[str]:

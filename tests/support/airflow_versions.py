@@ -137,7 +137,7 @@ def standalone(home: Path, programs: Path, s3: S3Server) -> Iterator[Standalone]
     Args:
         home: its folder, to be made. programs: where its environment has them.
     """
-    port, log_port = free_ports(2)
+    port, worker_port, trigger_port = free_ports(3)
     password = secrets.token_urlsafe(12)
     for name in ("dags", "metaflow"):
         (home / name).mkdir(parents=True)
@@ -166,8 +166,8 @@ def standalone(home: Path, programs: Path, s3: S3Server) -> Iterator[Standalone]
         "API__WORKERS": "1",
         "API_AUTH__JWT_SECRET": secrets.token_hex(64),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "2",
-        "LOGGING__WORKER_LOG_SERVER_PORT": str(log_port),
-        "LOGGING__TRIGGER_LOG_SERVER_PORT": str(log_port),
+        "LOGGING__WORKER_LOG_SERVER_PORT": str(worker_port),
+        "LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_port),
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
     }
     servers = shared | {
