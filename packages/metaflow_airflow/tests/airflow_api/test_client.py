@@ -22,6 +22,10 @@ class BreaksOff(BaseHTTPRequestHandler):
         if "details" in self.path:
             body = json.dumps({"sent": self.headers["Authorization"]}).encode()
             return self._answer(body, len(body))
+        if "held" in self.path:
+            packed = "gzip" in self.headers["Accept-Encoding"]
+            body = b"" if packed else b'{"state": "running"}\n'
+            return self._answer(body, 100 if packed else len(body))
         return self._answer(b"", 100 if "cut" in self.path else 0)
 
     def _answer(self, body: bytes, promised: int) -> None:
@@ -85,3 +89,7 @@ def test_a_variable_that_keeps_the_client_from_airflow_is_named(
 
     assert f"Airflow at https://airflow.invalid cannot be reached ({said}" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_state_is_asked_for_plain_as_older_airflows_hold_a_packed_line_back(url: str) -> None:
+    assert AirflowClient(url, "user", "word").state("Flow", "held") == "running"

@@ -132,7 +132,9 @@ class AirflowClient:
         path = f"dags/{_path(dag_id)}/dagRuns/{_path(run_id)}/wait"
         # It answers with a line now and one an interval; the first is what is asked for.
         query = {"interval": _TIMEOUT}
-        with self._request("GET", path, params=query, stream=True) as response:
+        # Airflow 3.1 and 3.2 keep a compressed line until the next one.
+        plain = {"Accept-Encoding": "identity"}
+        with self._request("GET", path, params=query, headers=plain, stream=True) as response:
             try:
                 return str(json.loads(next(response.iter_lines(), b""))["state"])
             except (requests.RequestException, ValueError, LookupError, TypeError) as error:
