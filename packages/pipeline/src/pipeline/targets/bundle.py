@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from embedded.errors import StackError
 from metaflow_airflow.bundle.manifest import BundleError, Manifest
@@ -32,3 +35,23 @@ def publish(package: Path, url: str, client: Any) -> int:
     except (BotoCoreError, ClientError, BundleError) as error:
         raise StackError(f"the DAG bundle {url} cannot be written: {error}") from error
     return len({name for name, _ in former.items() ^ Manifest.of(contents).files.items()})
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m pipeline.targets.bundle PACKAGE URL`, for a release that a team goes back to."""
+    if len(arguments) != 2 or not Path(arguments[0], "dags").is_dir():
+        sys.stderr.write("usage: python -m pipeline.targets.bundle PACKAGE s3://BUCKET/PREFIX\n")
+        sys.stderr.write("PACKAGE is an import package with its DAG files in dags\n")
+        return 2
+    package, url = arguments
+    try:
+        changed = publish(Path(package).resolve(), url, boto3.client("s3"))
+    except StackError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    print(f"{url} holds {package}: {changed} files changed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
