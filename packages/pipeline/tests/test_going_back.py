@@ -28,7 +28,7 @@ def test_an_older_package_takes_the_bundles_place_and_the_newer_one_again(
     s3_server.client.put_object(
         Bucket=s3_server.bucket, Key=f"{tmp_path.name}/bundle.json", Body=b'{"format": 1}'
     )
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[str | None]] = {}
     for release in ("older", "newer", "older", "newer"):
         package = tmp_path / release / "trips"
         (package / "dags").mkdir(parents=True, exist_ok=True)
