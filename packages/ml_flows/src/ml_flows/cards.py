@@ -51,7 +51,7 @@ def training(
             f"How long will a {plan['cab']} taxi take? Learned from "
             f"**{split.train_period(plan)}** ({metrics['rows_train']:,} trips), tested on "
             f"**{split.test_period(plan)}** ({metrics['rows_test']:,} later trips that no model "
-            "here had seen), from zones, time, weekday and holidays alone."
+            f"here had seen), from zones, time, weekday{_known(plan)} alone."
         ),
         Markdown("## Why\n" + "\n".join(f"- {each}" for each in found.decision["reasons"])),
         VegaChart(charts.leads(found.leads)),
@@ -127,6 +127,14 @@ def _since(rival: Rival | None) -> str:
     return (
         f"The champion so far is {link(rival.pathspec)}, on the same trips where it can be asked."
     )
+
+
+def _known(plan: Split) -> str:
+    """The end of the list of what the model sees, with the months of the pairs' history."""
+    months = {old["month"] for each in plan["train"] for old in each.get("history", [])}
+    if not months:
+        return " and holidays"
+    return f", holidays and trips between the two zones in {', '.join(sorted(months))}"
 
 
 def _made_up(plan: Split) -> str:
