@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DAYS = {"3.1.8": "2026-03-15", "3.2.2": "2026-07-15"}
 """Airflow's versions, and the day whose packages fit; others take today's."""
 
+_UV = os.environ.get("UV") or "uv"
 _UP_WITHIN, _INSTALLED_WITHIN = 600.0, 600.0  # seconds
 
 
@@ -101,7 +102,7 @@ def flows_python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 def build_wheel(folder: Path) -> Path:
     """The bridge as its users install it, made of its sdist: nothing is left in the tree."""
-    _call("uv", "build", "-q", "--package", "metaflow-airflow", "-o", str(folder))
+    _call(_UV, "build", "-q", "--package", "metaflow-airflow", "-o", str(folder))
     return next(folder.glob("*.whl"))
 
 
@@ -114,8 +115,8 @@ def make_environment(
         pin: name==version. more: other requirements. bridge: the wheel, with an extra.
         day: whose packages fit to what is pinned.
     """
-    _call("uv", "venv", "-q", "--python", python, str(folder))
-    install = ["uv", "pip", "install", "-q", "--python", str(folder / "bin" / "python")]
+    _call(_UV, "venv", "-q", "--python", python, str(folder))
+    install = [_UV, "pip", "install", "-q", "--python", str(folder / "bin" / "python")]
     _call(*install, *(["--exclude-newer", day] if day else []), pin, *more)
     # The bridge is newer than that day; it changes nothing that is there.
     _call(*install, pin, bridge)
