@@ -83,6 +83,22 @@ def test_each_event_starts_a_run_with_its_parameters_and_its_end_starts_the_next
         months.add(start["month"])
     assert months == set(found)
 
+    ends = bridge.client._get("assets/events", {"source_dag_id": "OnEvent"})["asset_events"]
+    assert sorted(end["source_run_id"] for end in ends) == sorted(runs(bridge, "OnEvent", 3))
+    assert {end["source_task_id"] for end in ends} == {"end"}
+    assert {end["name"] for end in ends} == {"metaflow.OnEvent.end"}
+
+
+def test_airflow_knows_the_way_from_an_event_through_both_flows(bridge):
+    known = {asset["name"]: asset for asset in bridge.client.assets({})}
+    end = known["metaflow.OnEvent.end"]
+    assert [dag["dag_id"] for dag in known["rides"]["scheduled_dags"]] == ["OnEvent"]
+    assert [(task["dag_id"], task["task_id"]) for task in end["producing_tasks"]] == [
+        ("OnEvent", "end")
+    ]
+    assert [dag["dag_id"] for dag in end["scheduled_dags"]] == ["OnFinish"]
+    assert known["metaflow.OnFinish.end"]["producing_tasks"]
+
 
 def test_a_run_waits_for_all_its_events_and_for_another_teams_outlet(bridge):
     bridge.export(FLOWS / "on_both.py")
