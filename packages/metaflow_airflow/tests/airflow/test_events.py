@@ -124,19 +124,19 @@ def test_a_required_parameter_that_the_payload_lacks_fails_the_start_in_a_senten
     assert bridge.end("OnEvent", dag_run) == "failed"
     log = "\n".join(bridge.log("OnEvent", dag_run, "start"))
     assert "Event rides sets parameter *month*, which is required" in log
-    assert "its payload lacks it (it has: rate)" in log
+    assert "its payload lacks it (it has: " in log
     assert len(list(bridge.client.runs("OnFinish"))) == 3, "a failed run publishes nothing"
 
 
 def test_existing_flows_publish_from_within_their_steps(bridge):
-    before = set(runs(bridge, "OnEvent", 4))
-    dag_id = bridge.export(FLOWS / "publishing.py")
-    run_id = bridge.run(dag_id)
+    bridge.export(FLOWS / "on_event.py")
+    before = {run["dag_run_id"] for run in bridge.client.runs("OnEvent")}
+    run_id = bridge.run(bridge.export(FLOWS / "publishing.py"))
     start = artifacts(bridge, "Publishing", run_id, "start")
     assert start["by_us"] != "None"
     assert start["unheard"] == "None"
 
-    started = set(runs(bridge, "OnEvent", 7)) - before
+    started = set(runs(bridge, "OnEvent", len(before) + 3)) - before
     months = {
         artifacts(bridge, "OnEvent", bridge.wait("OnEvent", dag_run), "start")["month"]
         for dag_run in started
