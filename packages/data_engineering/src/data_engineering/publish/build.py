@@ -30,7 +30,6 @@ EXAMPLES = 5
 """Rows of each reason that the manifest shows."""
 
 _ASIDE_AT_ONCE = 50_000
-_MARKS = 1 << len(BIT)
 
 _CENTURY = (datetime(2000, 1, 1), datetime(2100, 1, 1))
 
@@ -83,7 +82,7 @@ class _Pass:
     ) -> None:
         self._source, self._month, self._history = source, month, history
         self._storage, self._folder, self._repeated = storage, folder, repeated
-        self._marks = np.zeros(_MARKS, np.int64)
+        self._marks = np.zeros(WAITS, np.int64)
         self._aside: list[pl.DataFrame] = []
         self._by_day = np.zeros(32, np.int64)
         self._pairs = PairCounts()
@@ -148,7 +147,7 @@ class _Pass:
     def _take(self, judged: pl.DataFrame, taken: ParquetSink, aside: ParquetSink) -> None:
         """Write the rows that are kept, remember those set aside; rows that wait are neither."""
         marks = judged["marks"].to_numpy()
-        self._marks += np.bincount(marks[marks < WAITS], minlength=_MARKS)
+        self._marks += np.bincount(marks[marks < WAITS], minlength=WAITS)
         good = judged.filter(kept())
         made = features(good, self._history)
         taken.write(made)

@@ -22,7 +22,7 @@ BIT = {name: 1 << place for place, name in enumerate((*REASONS, *NOTED))}
 ASIDE = sum(BIT[name] for name in REASONS)
 """A row with any of these bits is set aside."""
 
-WAITS = 1 << 15
+WAITS = 1 << len(BIT)
 """The bit of a row that may take another one back: the whole file must be seen to decide."""
 
 
