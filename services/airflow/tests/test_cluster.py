@@ -1,8 +1,10 @@
+import ipaddress
 import json
 import os
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import yaml
 from airflow_service import cluster
@@ -58,6 +60,59 @@ def test_airflow_may_manage_pods_of_one_namespace_and_their_own_account_nothing(
     assert bound == ["airflow"]
 
 
+def test_nothing_of_airflow_is_in_the_namespace_of_the_flows() -> None:
+    manifests = list(yaml.safe_load_all(MANIFESTS.read_text()))
+    here = {
+        (each["kind"], each["metadata"]["name"])
+        for each in manifests
+        if each["metadata"].get("namespace") == "flows"
+    }
+    subjects = [subject for each in manifests for subject in each.get("subjects", ())]
+
+    assert not {kind for kind, _ in here} & {"Secret"}
+    assert {name for kind, name in here if kind == "ServiceAccount"} == {"default"}
+    assert [subject["namespace"] for subject in subjects] == ["airflow"]
+
+
+def test_steps_reach_the_two_services_and_nothing_else_of_the_site() -> None:
+    (base,) = [
+        each
+        for each in yaml.safe_load_all(MANIFESTS.read_text())
+        if each["kind"] == "NetworkPolicy"
+    ]
+    more = cluster.services_policy(cluster.service_addresses(ENVIRON, own=False))
+    rules = [*base["spec"]["egress"], *more["spec"]["egress"]]
+
+    def reaches(address: str, port: int) -> bool:
+        where = ipaddress.ip_address(address)
+        return any(
+            where in ipaddress.ip_network(block["cidr"])
+            and not any(where in ipaddress.ip_network(out) for out in block.get("except", ()))
+            and port in [each["port"] for each in rule.get("ports", [{"port": port}])]
+            for rule in rules
+            for block in [to["ipBlock"] for to in rule["to"] if "ipBlock" in to]
+        )
+
+    assert base["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in base["spec"]
+    assert reaches("192.0.2.1", 9000)
+    assert reaches("192.0.2.1", 8181)
+    assert reaches("1.1.1.1", 443)
+    # Airflow's database, other pods, the API server, a cloud's keys.
+    for inside in ("10.0.0.5", "10.88.0.7", "172.18.0.2", "192.168.1.2", "169.254.169.254"):
+        assert not reaches(inside, 5432)
+
+
+def test_a_service_inside_is_reached_at_its_port_alone() -> None:
+    environ = ENVIRON | {"PODS_ADDRESS": "10.88.0.1"}
+    policy = cluster.services_policy(cluster.service_addresses(environ, own=False))
+
+    assert [
+        (rule["to"][0]["ipBlock"]["cidr"], rule["ports"][0]["port"])
+        for rule in policy["spec"]["egress"]
+    ] == [("10.88.0.1/32", 9000), ("10.88.0.1/32", 8181)]
+
+
 def as_account(name: str, namespace: str) -> client.ApiClient:
     """The cluster as a service account sees it, with a token of its own."""
     admin = config.new_client_from_config(os.environ["KUBECONFIG"])
@@ -68,9 +123,9 @@ def as_account(name: str, namespace: str) -> client.ApiClient:
         name, namespace, request
     )
     server = cluster.cluster_of(yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text()))
-    return config.new_client_from_config_dict(
-        cluster.airflow_kubeconfig(server, answer.status.token)
-    )
+    login = cluster.airflow_kubeconfig(server)
+    login["users"] = [{"name": "airflow", "user": {"token": answer.status.token}}]
+    return config.new_client_from_config_dict(login)
 
 
 def rights(api: client.ApiClient, namespace: str) -> set[tuple[str, str]]:
@@ -106,16 +161,22 @@ def test_a_real_cluster_is_prepared_twice_and_gives_airflow_its_pods_and_steps_n
     namespace = f"prepared-{os.getpid()}"
     manifests = tmp_path / "flows.yaml"
     text = MANIFESTS.read_text()
-    manifests.write_text(
-        text.replace("namespace: flows", f"namespace: {namespace}").replace(
-            "name: flows", f"name: {namespace}"
+    for name in ("flows", "airflow"):
+        made = namespace if name == "flows" else f"{namespace}-airflow"
+        text = text.replace(f"namespace: {name}}}", f"namespace: {made}}}")
+        text = text.replace(f"  name: {name}\n", f"  name: {made}\n")
+        text = text.replace(
+            f"kind: Namespace\nmetadata: {{name: {name}}}",
+            f"kind: Namespace\nmetadata: {{name: {made}}}",
         )
-    )
+    manifests.write_text(text)
     for name, value in {
         "NAMESPACE": namespace,
+        "AIRFLOW_NAMESPACE": f"{namespace}-airflow",
         "_MANIFESTS": manifests,
         "_OWN": Path(os.environ["KUBECONFIG"]),
         "AIRFLOW_KUBECONFIG": tmp_path / "airflow.kubeconfig",
+        "TOKEN": tmp_path / "token",
         "_AIRFLOW_USER": os.getuid(),
     }.items():
         monkeypatch.setattr(cluster, name, value)
@@ -126,7 +187,10 @@ def test_a_real_cluster_is_prepared_twice_and_gives_airflow_its_pods_and_steps_n
         assert cluster.main() is None
         assert cluster.main() is None
 
-        assert (tmp_path / "airflow.kubeconfig").stat().st_mode & 0o777 == 0o600
+        for name in ("airflow.kubeconfig", "token"):
+            assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+        claims = jwt.decode((tmp_path / "token").read_text(), options={"verify_signature": False})
+        assert claims["exp"] - claims["iat"] <= 3600 + 10
         login = json.loads((tmp_path / "airflow.kubeconfig").read_text())
         airflow = config.new_client_from_config_dict(login)
         assert client.CoreV1Api(airflow).list_namespaced_pod(namespace).items == []
@@ -154,3 +218,4 @@ def test_a_real_cluster_is_prepared_twice_and_gives_airflow_its_pods_and_steps_n
         assert "AWS_SECRET_ACCESS_KEY" in secret.data
     finally:
         core.delete_namespace(namespace)
+        core.delete_namespace(f"{namespace}-airflow")

@@ -1,11 +1,13 @@
-"""Prepares a cluster for steps as pods: namespace, accounts, their secret, Airflow's kubeconfig.
+"""Prepares a cluster for steps as pods: namespaces, accounts, their secret, Airflow's kubeconfig.
 
-The job cluster-init of compose.yaml; runs at every `up`, what is there is brought up to date.
+The job cluster-init of compose.yaml; runs at every `up`, what is there is brought up to date. The
+service cluster-token goes on with `renew`: Airflow's token lives for an hour.
 """
 
 from __future__ import annotations
 
-import base64
+import http
+import ipaddress
 import json
 import os
 import socket
@@ -19,14 +21,21 @@ from urllib.parse import urlsplit
 import yaml
 from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
+from urllib3.exceptions import HTTPError
 
 NAMESPACE = "flows"
 SECRET = "flows"  # noqa: S105 - its name
+AIRFLOW_NAMESPACE = "airflow"
 AIRFLOW_KUBECONFIG = Path("/run/cluster/airflow.kubeconfig")
+TOKEN = Path("/run/cluster/token")
+"""What Airflow signs in with: read anew whenever the cluster refuses the one before."""
+
 _MANIFESTS = Path("/manifests/flows.yaml")
 _K3S, _OWN = Path("/run/k3s/kubeconfig"), Path("/run/kubeconfig")
 _MANAGER = "platform"
-_TOKEN_SECONDS = 30.0
+_TOKEN_SECONDS = 3600
+_RENEW_SECONDS = 600
+_AGAIN_SECONDS = 15  # where the cluster did not answer
 _AIRFLOW_USER = 50000
 # Name in the stack's network, port there, and the variable with the port on this machine.
 _SERVICES = (("minio", 9000, "S3_PORT"), ("metadata", 8080, "METADATA_PORT"))
@@ -70,13 +79,13 @@ def cluster_of(kubeconfig: Mapping[str, Any]) -> dict[str, str]:
     return {key: found[key] for key in ("server", "certificate-authority-data")}
 
 
-def airflow_kubeconfig(cluster: Mapping[str, str], token: str) -> dict[str, Any]:
-    """Return the kubeconfig of Airflow's service account."""
+def airflow_kubeconfig(cluster: Mapping[str, str]) -> dict[str, Any]:
+    """Return the kubeconfig of Airflow's service account; its token is in a file of its own."""
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "cluster", "cluster": dict(cluster)}],
-        "users": [{"name": "airflow", "user": {"token": token}}],
+        "users": [{"name": "airflow", "user": {"tokenFile": str(TOKEN)}}],
         "contexts": [
             {
                 "name": "flows",
@@ -149,19 +158,63 @@ def apply(dynamic: Any, manifest: Mapping[str, Any]) -> None:
     )
 
 
-def token(dynamic: Any) -> str:
-    """Wait for the token of Airflow's account, which the cluster writes into its secret."""
-    secrets = dynamic.resources.get(api_version="v1", kind="Secret")
-    deadline = time.monotonic() + _TOKEN_SECONDS
-    while time.monotonic() < deadline:
-        data = secrets.get(name="airflow-token", namespace=NAMESPACE).to_dict().get("data") or {}
-        if "token" in data:
-            return base64.b64decode(data["token"]).decode()
-        time.sleep(0.2)
-    raise ClusterError(
-        f"the cluster wrote no token for the account airflow within {_TOKEN_SECONDS:.0f} s: does "
-        "its controller manager run?"
+def services_policy(addresses: Mapping[str, tuple[str, int]]) -> dict[str, Any]:
+    """Return what lets steps reach S3 and the metadata service.
+
+    Args:
+        addresses: IP address and port of each, by name.
+    """
+    egress = [
+        {
+            "to": [{"ipBlock": {"cidr": str(ipaddress.ip_network(address))}}],
+            "ports": [{"protocol": "TCP", "port": port}],
+        }
+        for address, port in addresses.values()
+    ]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "services", "namespace": NAMESPACE},
+        "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": egress},
+    }
+
+
+def service_addresses(environ: Mapping[str, str], *, own: bool) -> dict[str, tuple[str, int]]:
+    """Return where pods reach the services: in the stack's network, or on this machine."""
+    return {
+        name: (socket.gethostbyname(name), port)
+        if own
+        else (socket.gethostbyname(environ["PODS_ADDRESS"]), int(environ[published]))
+        for name, port, published in _SERVICES
+    }
+
+
+def token(api: client.ApiClient) -> str:
+    """Return a token of Airflow's account that lives for an hour."""
+    request = client.AuthenticationV1TokenRequest(
+        spec=client.V1TokenRequestSpec(audiences=[], expiration_seconds=_TOKEN_SECONDS)
     )
+    answer = client.CoreV1Api(api).create_namespaced_service_account_token(
+        "airflow", AIRFLOW_NAMESPACE, request
+    )
+    return str(answer.status.token)
+
+
+def renew() -> str | None:
+    """Write a new token every ten minutes, until told to end; return what is wrong."""
+    try:
+        kubeconfig, _ = admin_kubeconfig()
+    except (ClusterError, OSError) as error:
+        return str(error)
+    api = config.new_client_from_config_dict(kubeconfig)
+    while True:
+        wait = _RENEW_SECONDS
+        try:
+            _write(TOKEN, token(api))
+        except (client.ApiException, HTTPError, OSError) as error:
+            wait = _AGAIN_SECONDS
+            print(f"no new token for Airflow: {error}", file=sys.stderr, flush=True)
+        time.sleep(wait)
 
 
 def main() -> str | None:
@@ -169,15 +222,21 @@ def main() -> str | None:
     try:
         kubeconfig, own = admin_kubeconfig()
         cluster = cluster_of(kubeconfig)
-        dynamic = DynamicClient(config.new_client_from_config_dict(kubeconfig))
-        manifests = [*yaml.safe_load_all(_MANIFESTS.read_text()), pod_secret(os.environ, own=own)]
+        api = config.new_client_from_config_dict(kubeconfig)
+        dynamic = DynamicClient(api)
+        addresses = service_addresses(os.environ, own=own)
+        manifests = [
+            *yaml.safe_load_all(_MANIFESTS.read_text()),
+            services_policy(addresses),
+            pod_secret(os.environ, own=own),
+        ]
         if own:
-            manifests += stack_services(
-                {name: socket.gethostbyname(name) for name, _, _ in _SERVICES}
-            )
+            manifests += stack_services({name: address for name, (address, _) in addresses.items()})
         for manifest in manifests:
             apply(dynamic, manifest)
-        _write(airflow_kubeconfig(cluster, token(dynamic)))
+        _remove_old_account(api)
+        _write(TOKEN, token(api))
+        _write(AIRFLOW_KUBECONFIG, json.dumps(airflow_kubeconfig(cluster)))
     except ClusterError as error:
         return str(error)
     except client.ApiException as error:
@@ -190,12 +249,27 @@ def main() -> str | None:
     return None
 
 
-def _write(kubeconfig: Mapping[str, Any]) -> None:
-    part = AIRFLOW_KUBECONFIG.with_suffix(".part")
+def _remove_old_account(api: client.ApiClient) -> None:
+    """Earlier versions had Airflow's account among the flows, with a token that never ended."""
+    core = client.CoreV1Api(api)
+    for remove, name in (
+        (core.delete_namespaced_secret, "airflow-token"),
+        (core.delete_namespaced_service_account, "airflow"),
+    ):
+        try:
+            remove(name, NAMESPACE)
+        except client.ApiException as error:
+            if error.status != http.HTTPStatus.NOT_FOUND:
+                raise
+
+
+def _write(file: Path, text: str) -> None:
+    """Replace a file of Airflow's in one move."""
+    part = file.with_suffix(".part")
     part.touch(mode=0o600)
-    part.write_text(json.dumps(kubeconfig))
+    part.write_text(text)
     os.chown(part, _AIRFLOW_USER, 0)
-    part.replace(AIRFLOW_KUBECONFIG)
+    part.replace(file)
 
 
 def _named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -206,4 +280,4 @@ def _named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(renew() if sys.argv[1:] == ["renew"] else main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from metaflow_airflow.operators.links import pod_link, ui_link
 from metaflow_airflow.operators.site import this_site
 from metaflow_airflow.plan.step import items_task
 from metaflow_airflow.pods import names
+from metaflow_airflow.pods.bounds import Bounds, OutOfBoundsError
 from metaflow_airflow.pods.cluster_errors import ConnectError
 from metaflow_airflow.pods.hub import Hub, Hubs
 from metaflow_airflow.pods.life import PodLife
@@ -109,6 +111,12 @@ class PodTrigger(BaseTrigger):
             annotations=identity.annotations,
             deadline=int(seconds) if seconds else None,
         )
+        try:
+            described = Bounds.from_environment(os.environ).applied(described)
+        except OutOfBoundsError as error:
+            refused = recipe.Failed(f"Step {task.pathspec} got no pod: {error}.", retry=False)
+            yield await self._failed(definition, this, refused)
+            return
         self._life = PodLife(
             hub,
             identity,

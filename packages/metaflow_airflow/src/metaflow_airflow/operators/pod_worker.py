@@ -6,6 +6,7 @@ holds a worker for as long as it runs.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from metaflow_airflow.compat.airflow import AirflowException
@@ -43,6 +44,7 @@ class MetaflowPodWorkerOperator(MetaflowStepOperator):
         # Parsing a DAG file needs none of it.
         from metaflow_airflow.compat.airflow import configured_pod_operator, map_index_of
         from metaflow_airflow.pods import reasons
+        from metaflow_airflow.pods.bounds import Bounds, OutOfBoundsError
         from metaflow_airflow.pods.containers import CONTAINER
         from metaflow_airflow.pods.names import PodIdentity
         from metaflow_airflow.pods.spec import manifest
@@ -71,6 +73,11 @@ class MetaflowPodWorkerOperator(MetaflowStepOperator):
             annotations=identity.annotations,
             deadline=step.seconds + _GRACE if step.seconds else None,
         )
+        try:
+            described = Bounds.from_environment(os.environ).applied(described)
+        except OutOfBoundsError as error:
+            sentence = f"Step {task.pathspec} got no pod: {error}."
+            return StepResult(ok=False, exit_code=MISCONFIGURED, error=sentence)
         self._pod, last_seen = configured_pod_operator(
             described,
             task_id=self.task_id,

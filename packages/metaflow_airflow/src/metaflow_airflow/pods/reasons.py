@@ -40,7 +40,7 @@ _BAD_SETTING = ("CreateContainerConfigError", "CreateContainerError", "RunContai
 _OOM_EXIT = 137
 _ROOT_HINT = (
     ". Steps do not run as root: build the image with a user (USER 1000), or give "
-    '@kubernetes(security_context={"run_as_user": 1000}), or {"run_as_user": 0} where root is meant'
+    '@kubernetes(security_context={"run_as_user": 1000}); root is for the site to allow'
 )
 _HINTS = {
     "violates PodSecurity": (
