@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Draw the compose stack's passwords and keys, and choose its ports: writes `.env` (0600) once.
 
-    python3 services/env.py [FILE]
+    python3 services/env.py [--rotate] [FILE]
 
-An existing file is kept; what it lacks, as after an upgrade, is added. Needs Python alone.
+An existing file is kept; what it lacks, as after an upgrade, is added. With --rotate all its
+passwords and keys are drawn anew; `stack rotate --target compose` brings them to the containers.
+Needs Python alone.
 """
 
 from __future__ import annotations
@@ -91,6 +93,9 @@ SETTINGS: dict[str, Callable[[], str] | None] = {
     "AIRFLOW_FERNET_KEY": _fernet,
     "AIRFLOW_API_SECRET_KEY": _hex,
     "AIRFLOW_JWT_SECRET": _hex,
+    "WORKER_DATA_ENGINEERING_KEY": _hex,
+    "WORKER_FLOWS_KEY": _hex,
+    "WORKER_PLATFORM_KEY": _hex,
     "K3S_TOKEN": _hex,
     "# S3 users: of each team who deploys and what runs; Airflow's bundles; Metaflow's UI.": None,
     "DE_DEPLOY_S3_KEY": _s3_key,
@@ -106,6 +111,34 @@ SETTINGS: dict[str, Callable[[], str] | None] = {
     "METAFLOW_UI_S3_KEY": _s3_key,
     "METAFLOW_UI_S3_SECRET": _s3_secret,
 }
+
+
+# What has to be known once more after a rotation: the database opens with the password before, and
+# pods that run have the S3 key before.
+BEFORE: dict[str, Callable[[Mapping[str, str]], str]] = {
+    "POSTGRES_PASSWORD_BEFORE": lambda old: old["POSTGRES_PASSWORD"],
+    "S3_KEYS_BEFORE": lambda old: ":".join(
+        old[name] for name in SETTINGS if name.endswith("_S3_KEY")
+    ),
+}
+# k3s' own, with which another node would join it: `k3s token rotate`.
+_KEPT = {"K3S_TOKEN"}
+_DRAWS = (_password, _hex, _fernet, _s3_key, _s3_secret)
+
+
+def rotated(old: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings with every password and key drawn anew.
+
+    Airflow reads what it encrypted with the key before, which stays beside the new one until the
+    next rotation.
+    """
+    new = {
+        name: draw() if draw in _DRAWS and name not in _KEPT else old[name]
+        for name, draw in SETTINGS.items()
+        if draw is not None
+    }
+    new["AIRFLOW_FERNET_KEY"] += f",{old['AIRFLOW_FERNET_KEY'].partition(',')[0]}"
+    return {**old, **new, **{name: value(old) for name, value in BEFORE.items()}}
 
 
 def read(file: Path) -> dict[str, str]:
@@ -137,17 +170,40 @@ def write(file: Path) -> bool:
     if not added:
         return False
     before = file.read_text(encoding="utf-8") if file.exists() else ""
+    _replace(file, before + added)
+    return True
+
+
+def rotate(file: Path) -> list[str]:
+    """Draw the file's passwords and keys anew, in one move; return the names of those."""
+    write(file)
+    old = read(file)
+    new = rotated(old)
+    lines = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        name = line.partition("=")[0].strip()
+        if name not in BEFORE:
+            lines.append(f"{name}={new[name]}" if name in new else line)
+    lines += [f"{name}={new[name]}" for name in BEFORE]
+    _replace(file, "".join(f"{line}\n" for line in lines))
+    return [name for name in old if old[name] != new[name] and name not in BEFORE]
+
+
+def _replace(file: Path, text: str) -> None:
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(before + added)
+        stream.write(text)
     part.replace(file)
-    return True
 
 
 def main() -> None:
     """Write the file that the command line names, else `.env` beside compose.yaml."""
-    file = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / ".env"
+    words = [word for word in sys.argv[1:] if word != "--rotate"]
+    file = Path(words[0]) if words else ROOT / ".env"
+    if "--rotate" in sys.argv[1:]:
+        print(f"{file}: drawn anew: {', '.join(rotate(file))}")
+        return
     print(f"{file}: {'written' if write(file) else 'complete, kept as it is'}")
 
 

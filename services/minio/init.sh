@@ -39,10 +39,11 @@ user airflow "$AIRFLOW_S3_KEY" "$AIRFLOW_S3_SECRET"
 user metaflow-ui "$METAFLOW_UI_S3_KEY" "$METAFLOW_UI_S3_SECRET"
 
 # A key that was drawn anew is another user here: the one before it opens nothing any more.
-now=" $DE_DEPLOY_S3_KEY $DE_RUN_S3_KEY $ML_DEPLOY_S3_KEY $ML_RUN_S3_KEY $AIRFLOW_S3_KEY $METAFLOW_UI_S3_KEY "
+# (After `stack rotate` those before it stay until the next one: pods that run have them.)
+now=":$DE_DEPLOY_S3_KEY:$DE_RUN_S3_KEY:$ML_DEPLOY_S3_KEY:$ML_RUN_S3_KEY:$AIRFLOW_S3_KEY:$METAFLOW_UI_S3_KEY:${S3_KEYS_BEFORE:-}:"
 mc admin user list s3 | while read -r _ key _; do
   case "$now" in
-    *" ${key:-} "*) ;;
+    *":${key:-}:"*) ;;
     *) mc admin user remove s3 "$key" ;;
   esac
 done

@@ -1,4 +1,7 @@
 -- Runs at every `up`, so a password changed in .env is the role's new one.
+\getenv superuser_password POSTGRES_PASSWORD
+ALTER ROLE postgres PASSWORD :'superuser_password';
+
 \getenv airflow_password AIRFLOW_DB_PASSWORD
 \getenv metaflow_password METAFLOW_DB_PASSWORD
 

@@ -101,12 +101,13 @@ def drawn() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
+def is_secret(name: str) -> bool:
+    """Whether a variable of .env has a value that nobody else may know."""
+    return re.search(r"(PASSWORD|SECRET|TOKEN|_KEY)$", name) is not None
+
+
 def secrets() -> list[str]:
     """The values of the stack's secrets."""
-    found = [
-        value
-        for name, value in drawn().items()
-        if re.search(r"(PASSWORD|SECRET|TOKEN|_KEY)$", name)
-    ]
+    found = [value for name, value in drawn().items() if is_secret(name)]
     assert len(found) > 10
     return found

@@ -44,3 +44,30 @@ def test_every_variable_of_the_compose_files_is_drawn_or_has_a_default(tmp_path:
     for file in sorted(ROOT.glob("services/*/compose.yaml")):
         for name, rest in re.findall(r"\$\{(\w+)([^}]*)\}", file.read_text()):
             assert name in drawn or rest.startswith(":-"), f"{file}: {name}"
+
+
+def test_a_rotation_draws_every_secret_anew_and_keeps_what_opens_the_data(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    first = draw(file)
+    file.write_text("# mine\nAIRFLOW_PORT=1\n" + file.read_text().replace("AIRFLOW_PORT", "#"))
+
+    subprocess.run([sys.executable, "-I", ROOT / "services/env.py", "--rotate", file], check=True)
+    second = draw(file)
+    subprocess.run([sys.executable, "-I", ROOT / "services/env.py", "--rotate", file], check=True)
+    third = draw(file)
+
+    assert file.read_text().startswith("# mine\nAIRFLOW_PORT=1\n")
+    assert file.stat().st_mode & 0o777 == 0o600
+    secret = re.compile(r"(PASSWORD|SECRET|_KEY|ROOT_USER)$")
+    for name in [name for name in first if secret.search(name)]:
+        assert len({first[name], second[name], third[name]}) == 3, name
+    others = [n for n in first if not secret.search(n) and n != "AIRFLOW_PORT"]
+    assert all(first[name] == second[name] for name in others)
+    assert second["POSTGRES_PASSWORD_BEFORE"] == first["POSTGRES_PASSWORD"]
+    assert third["POSTGRES_PASSWORD_BEFORE"] == second["POSTGRES_PASSWORD"]
+    # Airflow's own form: the first encrypts, all decrypt.
+    keys = [each["AIRFLOW_FERNET_KEY"].split(",") for each in (first, second, third)]
+    assert keys[1][1:] == keys[0]
+    assert keys[2][1:] == keys[1][:1]
+    before = set(second["S3_KEYS_BEFORE"].split(":"))
+    assert before == {value for name, value in first.items() if name.endswith("_S3_KEY")}

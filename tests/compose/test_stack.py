@@ -25,6 +25,7 @@ from pipeline.targets import bundle
 from pipeline.targets.compose import ComposeTarget
 from waiting import until
 
+from . import reach
 from .engine import (
     NO_METAFLOW,
     POD_IMAGE,
@@ -42,6 +43,7 @@ from .runs import (
     drawn,
     end_of,
     has_dag,
+    is_secret,
     pipeline_run,
     said,
     secrets,
@@ -173,6 +175,29 @@ def test_a_pod_that_somebody_deletes_is_told_apart(fails: Callable[..., str]) ->
 
     (sentence,) = sentences(log)
     assert "was deleted by somebody" in sentence
+
+
+@pytest.mark.parametrize("name", reach.CONTAINERS)
+def test_a_container_reaches_what_is_documented_and_no_other_secret(
+    ran: list[str], name: str
+) -> None:
+    model = json.loads(docker("compose", "config", "--format", "json"))
+    given = set(model["services"][name].get("environment", {}).values())
+
+    found = reach.within_reach(name, {n: v for n, v in drawn().items() if is_secret(n)})
+
+    # What it was given itself, which tests/security compares with the page.
+    assert {drawn()[each] for each in found} <= given
+
+
+@pytest.mark.parametrize("worker", ["worker-flows", "worker-data-engineering"])
+def test_a_worker_gets_nothing_of_the_other_one_by_airflows_own_client(
+    ran: list[str], worker: str
+) -> None:
+    answers = reach.worker_answers(worker)
+
+    assert answers.pop("own tasks") == 200
+    assert set(answers.values()) == {403}, answers
 
 
 def test_ml_engineers_deploy_without_a_new_image(

@@ -29,7 +29,7 @@ def test_tasks_reach_the_api_inside_and_people_outside() -> None:
 
 
 def test_each_team_has_a_bundle_in_s3_that_airflow_can_make() -> None:
-    found = container.environment(GIVEN)
+    found = container.environment(GIVEN, "dag-processor")
 
     bundles = json.loads(found["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
 
@@ -46,12 +46,39 @@ def test_each_team_has_a_bundle_in_s3_that_airflow_can_make() -> None:
     assert connection.extra_dejson["endpoint_url"] == "http://minio:9000"
 
 
+@pytest.mark.parametrize("role", ["", "api-server", "scheduler"])
+def test_a_connection_that_a_task_could_ask_for_is_not_where_tasks_ask(role: str) -> None:
+    found = container.environment(GIVEN, role)
+
+    assert not [name for name in found if name.startswith("AIRFLOW_CONN_")]
+
+
+def test_a_worker_has_its_team_and_its_own_key_and_nothing_of_airflow() -> None:
+    team = {
+        "WORKER": "flows", "WORKER_KEY": "own", "AWS_ACCESS_KEY_ID": "run",
+        "AWS_SECRET_ACCESS_KEY": "hidden", "AIRFLOW_PUBLIC_URL": GIVEN["AIRFLOW_PUBLIC_URL"],
+    }  # fmt: skip
+
+    found = container.environment(team | GIVEN, "edge")
+
+    assert not [value for value in found.values() if value in ("fernet", "jwt", "api", "secret")]
+    assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in found
+    assert found["AIRFLOW__API_AUTH__JWT_SECRET"] == "own"
+    bundles = json.loads(found["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
+    assert [bundle["name"] for bundle in bundles] == ["flows"]
+    connection = json.loads(found["AIRFLOW_CONN_DAG_BUNDLES"])
+    assert (connection["login"], connection["password"]) == ("run", "hidden")
+    # Both of one kind, or Airflow refuses what a worker says.
+    server = container.environment(GIVEN, "api-server")
+    assert found["AIRFLOW__CORE__EXECUTOR"] == server["AIRFLOW__CORE__EXECUTOR"]
+
+
 @pytest.mark.parametrize("name", sorted(GIVEN))
 def test_a_variable_that_is_not_set_is_named(name: str) -> None:
     given = {key: value for key, value in GIVEN.items() if key != name}
 
     done = subprocess.run(
-        [sys.executable, "-m", "airflow_service.container", "version"],
+        [sys.executable, "-m", "airflow_service.container", "triggerer"],
         env={"PATH": os.environ["PATH"]} | given, capture_output=True, text=True, check=False,
     )  # fmt: skip
 

@@ -5,7 +5,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from airflow_service.settings import (
     AirflowSettings,
     airflow_environment,
@@ -26,22 +25,6 @@ print(json.dumps({
     "host": conf.getimport("core", "hostname_callable")(),
 }))
 """
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> AirflowSettings:
-    return AirflowSettings(
-        home=tmp_path / "home",
-        logs=tmp_path / "home" / "logs",
-        database_url="postgresql+psycopg2://airflow:secret@127.0.0.1:5432/airflow",
-        host="127.0.0.1",
-        port=8080,
-        url="http://127.0.0.1:8080",
-        log_port=8793,
-        bundles={"data_engineering": Path("/dags/one"), "flows": Path("/dags/two")},
-        passwords_file=tmp_path / "passwords.json",
-        secrets=new_secrets(),
-    )
 
 
 def test_airflow_itself_knows_every_option_and_reads_the_value_given(
@@ -80,6 +63,35 @@ def test_a_scheduler_takes_itself_for_dead_only_after_the_silence_that_is_given(
     assert airflow_environment(settings)[option] == "60"
     patient = airflow_environment(replace(settings, scheduler_silence=600))
     assert patient[option] == "600"
+
+
+def test_airflow_takes_secrets_from_files_that_somebody_changes(
+    settings: AirflowSettings, tmp_path: Path
+) -> None:
+    """Airflow's own code looks them up, in the API server's order: the files before its tables."""
+    program = (
+        "import json, pathlib, sys\n"
+        "from airflow.models import Connection, Variable\n"
+        "from airflow.configuration import conf\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "for secret in ('one', 'two'):\n"
+        "    made = {'model_store': {'conn_type': 'aws', 'login': 'key', 'password': secret}}\n"
+        "    (folder / 'connections.json').write_text(json.dumps(made))\n"
+        "    (folder / 'variables.json').write_text(json.dumps({'api_token': secret}))\n"
+        "    found = Connection.get_connection_from_secrets('model_store')\n"
+        "    print('found', found.password, Variable.get_variable_from_secrets('api_token'))\n"
+    )
+    environment = airflow_environment(replace(settings, secrets_folder=tmp_path))
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW__")}
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path],
+        env=clean | environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    found = [line for line in done.stdout.splitlines() if line.startswith("found ")]
+    assert found == ["found one one", "found two two"], done.stderr[-2000:]
+    assert not [name for name in airflow_environment(settings) if "__SECRETS__" in name]
 
 
 def test_a_queued_task_has_a_token_for_a_day(settings: AirflowSettings) -> None:

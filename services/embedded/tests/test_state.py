@@ -57,6 +57,21 @@ def test_credentials_are_drawn_once_and_readable_by_the_owner_alone(state: State
     assert modes(state.root / "credentials.json") == "0o600"
 
 
+def test_a_rotation_draws_all_anew_but_what_opens_kept_data(state: State) -> None:
+    old = state.credentials()
+
+    names = state.rotate()
+
+    new = state.credentials()
+    changed = {f"{part}.{n}" for part in new for n in new[part] if new[part][n] != old[part][n]}
+    every = {f"{part}.{n}" for part in new for n in new[part]}
+    assert set(names) == changed
+    assert {name for name in every - changed if not name.endswith(".username")} == {
+        "postgres.superuser", "airflow_secrets.fernet_key",
+    }  # fmt: skip
+    assert modes(state.root / "credentials.json") == "0o600"
+
+
 def test_no_two_stacks_have_a_password_in_common(tmp_path: Path) -> None:
     secrets = []
     for name in ("a", "b"):

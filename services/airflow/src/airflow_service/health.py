@@ -5,13 +5,16 @@ from __future__ import annotations
 import http.client
 import json
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from airflow_service.container import API_URL
+from airflow_service.container import API_URL, WORKER_PID
 
 
 def main(server: str | None = None) -> str | None:
     """Return what is wrong, or None."""
+    if server == "worker":
+        return _worker()
     address = urlsplit(API_URL)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=15)
     try:
@@ -25,6 +28,15 @@ def main(server: str | None = None) -> str | None:
     name = server or "metadatabase"
     status = json.loads(content)[name]["status"]
     return None if status == "healthy" else f"{name} is {status}"
+
+
+def _worker() -> str | None:
+    """A worker leaves its number when Airflow has taken it in."""
+    try:
+        number = WORKER_PID.read_text().strip()
+    except FileNotFoundError:
+        return "Airflow does not know this worker yet"
+    return None if Path(f"/proc/{number}").exists() else f"process {number} is gone"
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 _LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
 # A run keeps the version of the DAG files that it began with.
 _VERSIONED_BUNDLE = "metaflow_airflow.bundle.versioned.VersionedDagBundle"
+_SECRETS_FILES = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
 _SIMPLE_AUTH = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 
 
@@ -41,6 +42,8 @@ class AirflowSettings:
     `scheduler_silence` is how many seconds without a heartbeat mean that a scheduler is dead, and
     its tasks start anew. A scheduler judges itself by it too: on a machine so busy that its own
     heartbeat was 16 s late, 15 s made it restart its running tasks over and over.
+    `secrets_folder` holds connections.json and variables.json of teams, which Airflow reads anew
+    whenever a task asks; None where secrets come from elsewhere.
     """
 
     home: Path
@@ -55,12 +58,32 @@ class AirflowSettings:
     secrets: AirflowSecrets
     api_url: str | None = None
     bundle_connection: str = "aws_default"
+    secrets_folder: Path | None = None
     admin: str = "admin"
     publisher: str | None = None
+    executor: str = "LocalExecutor"
     parallelism: int = 4
     triggerer_capacity: int = 200
     scheduler_silence: int = 60
     # Airflow asks DNS for the machine's full name unless told otherwise, and shows it in logs.
+    hostname_callable: str = "airflow_service.hostname.localhost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings:
+    """What a worker that is apart from Airflow has to know: addresses, and one team's bundle.
+
+    `concurrency` is how many tasks it runs at once; the others are as in AirflowSettings.
+    """
+
+    home: Path
+    logs: Path
+    url: str
+    api_url: str
+    bundles: Mapping[str, Path | str]
+    bundle_connection: str
+    executor: str
+    concurrency: int = 4
     hostname_callable: str = "airflow_service.hostname.localhost"
 
 
@@ -116,30 +139,74 @@ def airflow_environment(settings: AirflowSettings) -> dict[str, str]:
             "dag_bundle_config_list": dag_bundle_list(settings.bundles, settings.bundle_connection),
         },
         "triggerer": {"capacity": settings.triggerer_capacity},
+        "secrets": _secrets_backend(settings.secrets_folder),
     }
-    return {"AIRFLOW_HOME": str(settings.home)} | {
+    return _variables(settings.home, sections)
+
+
+def worker_environment(settings: WorkerSettings) -> dict[str, str]:
+    """Return the variables of a worker that reaches Airflow by HTTP alone: none of its keys."""
+    sections: dict[str, dict[str, object]] = {
+        "core": _task_core(settings),
+        "logging": {"base_log_folder": settings.logs, "colored_console_log": False},
+        "api": {"base_url": settings.url},
+        "workers": _WORKERS,
+        "dag_processor": {
+            "dag_bundle_storage_path": settings.home / "dag_bundles",
+            "dag_bundle_config_list": dag_bundle_list(settings.bundles, settings.bundle_connection),
+        },
+        "edge": {
+            "api_url": f"{settings.api_url}/edge_worker/v1/rpcapi",
+            # Seconds between two looks for a task.
+            "job_poll_interval": 1,
+            "heartbeat_interval": WORKER_HEARTBEAT,
+            "worker_concurrency": settings.concurrency,
+        },
+    }
+    return _variables(settings.home, sections)
+
+
+def _variables(home: Path, sections: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+    return {"AIRFLOW_HOME": str(home)} | {
         f"AIRFLOW__{section.upper()}__{option.upper()}": str(value)
         for section, options in sections.items()
         for option, value in options.items()
     }
 
 
+def _secrets_backend(folder: Path | None) -> dict[str, object]:
+    if folder is None:
+        return {}
+    files = {
+        "connections_file_path": str(folder / "connections.json"),
+        "variables_file_path": str(folder / "variables.json"),
+    }
+    return {"backend": _SECRETS_FILES, "backend_kwargs": json.dumps(files)}
+
+
 def _core(settings: AirflowSettings) -> dict[str, object]:
     return {
-        "executor": "LocalExecutor",
+        **_task_core(settings),
         "parallelism": settings.parallelism,
-        "load_examples": False,
-        "plugins_folder": settings.home / "plugins",
         "fernet_key": settings.secrets.fernet_key,
         "auth_manager": _SIMPLE_AUTH,
         "simple_auth_manager_users": _users(settings),
         "simple_auth_manager_passwords_file": settings.passwords_file,
-        "execution_api_server_url": f"{settings.api_url or settings.url}/execution/",
-        "hostname_callable": settings.hostname_callable,
         # Each event that a flow waits for starts a run of it; Airflow's own manager merges them.
         "asset_manager_class": "metaflow_airflow.operators.event_queue.EventQueue",
         # A changed DAG file shows at once; the default holds it back for 30 s.
         "min_serialized_dag_update_interval": 1,
+    }
+
+
+def _task_core(settings: AirflowSettings | WorkerSettings) -> dict[str, object]:
+    """Return what a process that runs tasks has to know as well."""
+    return {
+        "executor": settings.executor,
+        "load_examples": False,
+        "plugins_folder": settings.home / "plugins",
+        "execution_api_server_url": f"{settings.api_url or settings.url}/execution/",
+        "hostname_callable": settings.hostname_callable,
         "dagbag_import_timeout": 60,
         # How many items a foreach may have: 1024 unless set.
         "max_map_length": 10_000,
@@ -161,6 +228,9 @@ def _logging(settings: AirflowSettings) -> dict[str, object]:
         "trigger_log_server_port": settings.log_port,
     }
 
+
+WORKER_HEARTBEAT = 5
+"""Seconds. A worker that was killed may come back after five of them: its name is taken so long."""
 
 _AWAY = 15 * 60
 _DAY = 24 * 3600

@@ -107,6 +107,7 @@ def server_environment(
                 "flows": str(state.folder("dags")),
             },
             passwords_file=home / "passwords.json",
+            secrets_folder=state.folder("secrets"),
             secrets=AirflowSecrets(**credentials["airflow_secrets"]),
             admin=credentials["airflow"]["username"],
             publisher=credentials["publisher"]["username"],

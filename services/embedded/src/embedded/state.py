@@ -20,7 +20,12 @@ from embedded.errors import StackError
 Json = dict[str, Any]
 # Makes a folder a DAG bundle with versions (metaflow_airflow.bundle).
 _NEW_BUNDLE: Json = {"format": 1}
-FOLDERS = ("logs", "airflow", "dags", "metaflow", "metaflow-home", "envs", "postgres", "s3", "tmp")
+FOLDERS = (
+    *("logs", "airflow", "dags", "metaflow", "metaflow-home", "envs"),
+    *("postgres", "s3", "secrets", "tmp"),
+)
+SECRETS = ("connections.json", "variables.json")
+"""Files of Airflow's secrets backend, for the stack's user to fill."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,12 @@ class State:
             bundle = self.folder("dags") / "bundle.json"
             if not bundle.exists():
                 self._write("dags/bundle.json", _NEW_BUNDLE)
+            for name in SECRETS:
+                # Airflow asks for what is in them whenever a task does: they have to be there.
+                file = self.root / "secrets" / name
+                if not file.exists():
+                    file.touch(mode=0o600)
+                    file.write_text("{}\n")
         except OSError as error:
             raise StackError(
                 f"the state directory {self.root} cannot be made: {error.strerror}. "
@@ -97,24 +108,25 @@ class State:
                 f"{self.root}/credentials.json is gone, and the database in {self.root}/postgres "
                 f"cannot be opened without it. Delete {self.root} to begin anew."
             )
-        airflow = new_secrets()
-        drawn: Json = {
-            "airflow": {"username": "admin", "password": secrets.token_urlsafe(18)},
-            "publisher": _publisher(),
-            "airflow_secrets": {
-                "fernet_key": airflow.fernet_key,
-                "api_secret_key": airflow.api_secret_key,
-                "jwt_secret": airflow.jwt_secret,
-            },
-            "postgres": {"superuser": secrets.token_hex(24), "airflow": secrets.token_hex(24)},
-            "s3": {
-                "access_key_id": secrets.token_hex(10).upper(),
-                "secret_access_key": secrets.token_hex(20),
-                "jwt_keys": [secrets.token_hex(32) for _ in range(4)],
-            },
-        }
+        drawn = _drawn()
         self._write("credentials.json", drawn)
         return drawn
+
+    def rotate(self) -> list[str]:
+        """Draw passwords and keys anew, for a stack that is down; return what they are of.
+
+        What opens or encrypts kept data stays: the database's superuser, Airflow's Fernet key.
+        """
+        old, new = self.credentials(), _drawn()
+        new["postgres"]["superuser"] = old["postgres"]["superuser"]
+        new["airflow_secrets"]["fernet_key"] = old["airflow_secrets"]["fernet_key"]
+        self._write("credentials.json", new)
+        return [
+            f"{part}.{name}"
+            for part in new
+            for name in new[part]
+            if new[part][name] != old[part].get(name)
+        ]
 
     @contextlib.contextmanager
     def lock(self, name: str, wait: float = 0.0) -> Iterator[None]:
@@ -157,6 +169,25 @@ class State:
         with os.fdopen(descriptor, "w") as file:
             json.dump(content, file, indent=2)
         part.replace(path)
+
+
+def _drawn() -> Json:
+    airflow = new_secrets()
+    return {
+        "airflow": {"username": "admin", "password": secrets.token_urlsafe(18)},
+        "publisher": _publisher(),
+        "airflow_secrets": {
+            "fernet_key": airflow.fernet_key,
+            "api_secret_key": airflow.api_secret_key,
+            "jwt_secret": airflow.jwt_secret,
+        },
+        "postgres": {"superuser": secrets.token_hex(24), "airflow": secrets.token_hex(24)},
+        "s3": {
+            "access_key_id": secrets.token_hex(10).upper(),
+            "secret_access_key": secrets.token_hex(20),
+            "jwt_keys": [secrets.token_hex(32) for _ in range(4)],
+        },
+    }
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="print stack.json"
     )
     verb("login", verbs.login, where)
+    verb("rotate", verbs.rotate, where)
     reader = verb("logs", verbs.show_logs)
     reader.add_argument("server", nargs="*", help="servers to show (default: all)")
     reader.add_argument("--follow", "-f", action="store_true", help="go on as they grow")

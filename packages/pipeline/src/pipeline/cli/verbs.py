@@ -68,6 +68,13 @@ def login(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def rotate(options: argparse.Namespace, console: Console) -> int:
+    """Draw every password and key anew, and bring them to what runs."""
+    target = targets.target(options, console)
+    console.print(f"drawn anew: {', '.join(target.rotate())}", markup=False)
+    return 0
+
+
 def show_logs(options: argparse.Namespace, console: Console) -> int:
     """Print the logs, each line under its server's name."""
     target = targets.embedded(options, console)

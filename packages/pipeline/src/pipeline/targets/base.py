@@ -49,6 +49,10 @@ class Target(ABC):
         """Stop the servers; what they keep stays."""
 
     @abstractmethod
+    def rotate(self) -> list[str]:
+        """Draw passwords and keys anew and bring them to what runs; return their names."""
+
+    @abstractmethod
     def failures(self) -> list[tuple[str, str]]:
         """Return (name, report with the end of its log) of each server that stays dead."""
 

@@ -56,7 +56,8 @@ class ComposeTarget(Target):
         Raises StackError with the end of the log of what went wrong.
         """
         self.state.create()
-        self._draw_secrets()
+        if self._env_tool["write"](self._env_file):
+            self._report("secrets", f"drawn into {self._env_file}")
         sync = self._start_sync()
         try:
             self._report("containers", "building and starting")
@@ -71,6 +72,13 @@ class ComposeTarget(Target):
         if self._profile == "k3s":
             self._load_pod_image()
         self._deploy()
+
+    def rotate(self) -> list[str]:
+        """Draw all passwords and keys anew and bring them to what runs; return their names."""
+        names: list[str] = self._env_tool["rotate"](self._env_file)
+        if self.is_running:
+            self.revive()
+        return names
 
     def down(self) -> None:
         """Stop the containers; volumes stay."""
@@ -138,7 +146,7 @@ class ComposeTarget(Target):
     @property
     def export_options(self) -> tuple[str, ...]:
         """Steps run as pods where there is a cluster."""
-        return ("--with", "kubernetes") if self._has_cluster else ()
+        return ("--with", "kubernetes") if self._profile else ()
 
     @property
     def bundles(self) -> list[Versions]:
@@ -209,7 +217,7 @@ class ComposeTarget(Target):
                 "METAFLOW_AIRFLOW_REST_API_USERNAME": username,
                 "METAFLOW_AIRFLOW_REST_API_PASSWORD": password,
                 "TRIP_DATA_ROOT": "s3://trip-data",
-                **(pods if self._has_cluster else {}),
+                **(pods if self._profile else {}),
             }
         )
 
@@ -231,14 +239,11 @@ class ComposeTarget(Target):
 
     def _deploy(self) -> None:
         """Put the data team's package into its bundle, and export the flows."""
-        changed = bundle.publish(self._data_package, _DATA, self.s3("DE_DEPLOY"))
+        package = self.root / "packages" / "data_engineering" / "src" / "data_engineering"
+        changed = bundle.publish(package, _DATA, self.s3("DE_DEPLOY"))
         self._report("data_engineering", f"{changed} files changed in {_DATA}")
         exported = export_all(self)
         self._report("flows", f"exported to {_FLOWS}: {', '.join(exported) or 'nothing new'}")
-
-    @property
-    def _data_package(self) -> Path:
-        return self.root / "packages" / "data_engineering" / "src" / "data_engineering"
 
     @property
     def _project(self) -> str:
@@ -247,10 +252,6 @@ class ComposeTarget(Target):
     @property
     def _profile(self) -> str:
         return self._settings["COMPOSE_PROFILES"]
-
-    @property
-    def _has_cluster(self) -> bool:
-        return self._profile != ""
 
     @cached_property
     def _env_tool(self) -> Mapping[str, Any]:
@@ -271,10 +272,6 @@ class ComposeTarget(Target):
                 "`python3 services/env.py`"
             )
         return {name: os.environ.get(name, value) for name, value in found.items()}
-
-    def _draw_secrets(self) -> None:
-        if self._env_tool["write"](self._env_file):
-            self._report("secrets", f"drawn into {self._env_file}")
 
     def s3(self, user: str) -> Any:
         """Return a client with the keys of a user: DE_DEPLOY, DE_RUN, ML_DEPLOY or ML_RUN."""

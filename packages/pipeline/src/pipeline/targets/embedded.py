@@ -52,6 +52,14 @@ class EmbeddedTarget(Target):
         """Stop every process of the stack."""
         self.stack.down()
 
+    def rotate(self) -> list[str]:
+        """Draw passwords and keys anew; a stack that runs is started anew with them."""
+        was_up = self.stack.down()
+        names = self.state.rotate()
+        if was_up:
+            self.stack.up()
+        return names
+
     def failures(self) -> list[tuple[str, str]]:
         """Return (name, report with the end of its log) of each server that stays dead."""
         return self.stack.failures()

@@ -70,6 +70,10 @@ class OwnTarget(Target):
     def down(self) -> None:
         """Stop nothing: none of it is ours."""
 
+    def rotate(self) -> list[str]:
+        """Refuse: none of its secrets are ours."""
+        raise StackError("the secrets of your own Airflow are with whoever runs it")
+
     def failures(self) -> list[tuple[str, str]]:
         """Return nothing: whoever runs it sees its servers."""
         return []

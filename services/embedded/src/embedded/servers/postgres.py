@@ -91,8 +91,9 @@ class Postgres(Server):
             connection.autocommit = True
             cursor = connection.cursor()
             cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,))
-            if not cursor.fetchone():
-                cursor.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD %s", (self._passwords[ROLE],))
+            # An existing one as well: somebody may have drawn its password anew.
+            verb = "ALTER" if cursor.fetchone() else "CREATE"
+            cursor.execute(f"{verb} ROLE {ROLE} LOGIN PASSWORD %s", (self._passwords[ROLE],))
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
             if not cursor.fetchone():
                 cursor.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
