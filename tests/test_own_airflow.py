@@ -38,7 +38,8 @@ class Newcomer:
     """
 
     def __init__(self, home: Path, version: str, links: Path) -> None:
-        self.home, self.version = home, version
+        self.project, self.version = home / "project", version
+        self.project.mkdir()
         self.port, worker_port, trigger_port = free_ports(3)
         url = f"http://localhost:{self.port}"
         own = ("AIRFLOW", "METAFLOW", "AWS_", "PYTHON", "VIRTUAL_ENV")
@@ -65,8 +66,8 @@ class Newcomer:
     def say(self, text: str) -> str:
         """Type lines, which must work; what they print."""
         done = subprocess.run(
-            self.shell(text), env=self.environment, cwd=self.home, capture_output=True, text=True,
-            check=False, timeout=UP_WITHIN,
+            self.shell(text), env=self.environment, cwd=self.project, capture_output=True,
+            text=True, check=False, timeout=UP_WITHIN,
         )  # fmt: skip
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
@@ -107,13 +108,13 @@ def newcomer(
 @pytest.mark.every_airflow("the guide, local datastore")
 @pytest.mark.timeout(1800)
 def test_the_guide_leads_to_a_run_that_ends_well(newcomer: Newcomer) -> None:
-    shutil.copy(FLOW, newcomer.home / "flow.py")
+    shutil.copy(FLOW, newcomer.project / "flow.py")
 
     said = newcomer.say(blocks()[1])
 
     [run_id] = set(re.findall(r"airflow-[0-9a-f]{16}", said))
     settings = "\n".join(line for line in blocks()[1].splitlines() if line.startswith("export"))
-    status = f"{settings}\nflows/bin/python flow.py airflow status {run_id} || true"
+    status = f"{settings}\n~/flows/bin/python flow.py airflow status {run_id} || true"
     deadline = time.monotonic() + ENDED_WITHIN
     while "SUCCEEDED" not in (said := newcomer.say(status)):
         assert "FAILED" not in said, said
@@ -122,4 +123,4 @@ def test_the_guide_leads_to_a_run_that_ends_well(newcomer: Newcomer) -> None:
         "from metaflow import Run, namespace; namespace(None); "
         f"print('total', Run('Branches/{run_id}')['join'].task.data.total)"
     )
-    assert "total 36" in newcomer.say(f'{settings}\nflows/bin/python -c "{read}"')
+    assert "total 36" in newcomer.say(f'{settings}\n~/flows/bin/python -c "{read}"')
