@@ -5,7 +5,7 @@
 Starts an embedded stack, or takes the one of STATE that is up. A foreach runs there with 3 items;
 then rows and files like theirs are written for all ITEMS, as running a thousand would be another
 question. Airflow's pages are asked of two further API servers, one of which does not see the
-plugin, in turns.
+plugin, in turns. CPU is the server's, which a busy machine does not change.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import requests
 from beside_run import FLOWS, end_when_told, on_airflow, timed
 from embedded.environment import base_environment, server_environment
@@ -33,7 +34,8 @@ DAG = "Fan"
 _TOGETHER = 'from airflow.__main__ import main; import sys; sys.argv[0] = "airflow"; main()'
 # The distribution, and with it the plugin's entry point, is not to be found.
 _WITHOUT = (
-    "from importlib import metadata; whole = metadata.distributions; metadata.distributions = "
+    "from airflow._shared.module_loading import metadata; whole = metadata.distributions; "
+    "metadata.distributions = "
     "lambda: (d for d in whole() if d.metadata['Name'] != 'metaflow-airflow'); "
 )
 
@@ -72,26 +74,51 @@ def _measure(stack: Stack, items: int, rounds: int) -> None:
         "the same, with an artifact of each": ("run", {**query, "columns": "square"}),
         "DAG": ("dag", {"dag_id": DAG}),
     }
-    print(f"{'tab':<40}{'first byte ms':>15}{'whole ms':>10}{'KiB':>8}", flush=True)
+    print(f"{'tab':<40}{'first byte ms':>15}{'whole ms':>10}{'CPU ms':>8}{'KiB':>6}", flush=True)
+    pid = stack.status()["servers"]["api-server"]["pid"]
     for title, (path, asked) in tabs.items():
+        before = _cpu(pid)
         first, whole, size = _tab(session, f"{stack.airflow_url}/metaflow/{path}", asked, rounds)
-        print(f"{title:<40}{first:>15.0f}{whole:>10.0f}{size / 1024:>8.0f}", flush=True)
+        each = (_cpu(pid) - before) / (rounds + 1)
+        print(f"{title:<40}{first:>15.0f}{whole:>10.0f}{each:>8.0f}{size / 1024:>6.0f}", flush=True)
+    _airflows_own(session, servers, run_id, rounds)
+
+
+def _airflows_own(
+    session: requests.Session, servers: Mapping[str, str], run_id: str, rounds: int
+) -> None:
     with _api_server(servers, without=False) as seen, _api_server(servers, without=True) as bare:
-        print(f"\n{'page of Airflow':<40}{'with ms':>15}{'without ms':>12}", flush=True)
+        print(f"\n{'page of Airflow':<40}{'with ms':>15}{'without':>10}{'CPU ms':>8}{'without':>9}")
         for title, path in {
             "the page itself": "/",
             "its settings and plugins": "/ui/config",
             "list of DAGs": "/ui/dags?limit=25",
             "a run's tasks": f"/api/v2/dags/{DAG}/dagRuns/{run_id}/taskInstances?limit=50",
         }.items():
-            times: dict[str, list[float]] = {seen: [], bare: []}
-            for _ in range(rounds + 1):
-                for server, taken in times.items():
+            times: dict[tuple[str, int], list[float]] = {seen: [], bare: []}
+            for server, _ in times:
+                session.get(server + path, timeout=60).raise_for_status()
+            before = [_cpu(pid) for _, pid in times]
+            for _ in range(rounds):
+                for (server, _), taken in times.items():
                     began = time.perf_counter()
                     session.get(server + path, timeout=60).raise_for_status()
                     taken.append(1000 * (time.perf_counter() - began))
-            with_plugin, without = (statistics.median(taken[1:]) for taken in times.values())
-            print(f"{title:<40}{with_plugin:>15.1f}{without:>12.1f}", flush=True)
+            wall = [statistics.median(taken) for taken in times.values()]
+            cpu = [(_cpu(pid) - was) / rounds for (_, pid), was in zip(times, before, strict=True)]
+            print(
+                f"{title:<40}{wall[0]:>15.1f}{wall[1]:>10.1f}{cpu[0]:>8.1f}{cpu[1]:>9.1f}",
+                flush=True,
+            )
+
+
+def _cpu(pid: int) -> float:
+    """Milliseconds that a process and its children have computed so far."""
+    server = psutil.Process(pid)
+    return 1000 * sum(
+        times.user + times.system
+        for times in (each.cpu_times() for each in [server, *server.children(recursive=True)])
+    )
 
 
 def _tab(
@@ -127,8 +154,8 @@ def _airflow_environment(stack: Stack) -> dict[str, str]:
 
 
 @contextmanager
-def _api_server(environment: Mapping[str, str], *, without: bool) -> Iterator[str]:
-    """One more API server on the stack's database; its URL once it answers."""
+def _api_server(environment: Mapping[str, str], *, without: bool) -> Iterator[tuple[str, int]]:
+    """One more API server on the stack's database; its URL once it answers, its process."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     program = (_WITHOUT if without else "") + _TOGETHER
@@ -144,7 +171,7 @@ def _api_server(environment: Mapping[str, str], *, without: bool) -> Iterator[st
         found = requests.get(f"{url}/metaflow/dag", timeout=60).status_code
         if (found == requests.codes.not_found) is not without:
             raise SystemExit(f"the plugin is {'there' if without else 'missing'}: {found}")
-        yield url
+        yield url, running.pid
     finally:
         os.killpg(running.pid, signal.SIGTERM)
         running.wait(60)
