@@ -29,7 +29,7 @@ dag = bag.dags["data_engineering_dag"]
 print("RESULT", json.dumps({{
     "errors": bag.import_errors,
     "dags": sorted(bag.dags),
-    "heavy": sorted({{"polars", "pyarrow", "numpy", "boto3"}} & set(sys.modules)),
+    "heavy": sorted({{"polars", "pyarrow", "numpy"}} & set(sys.modules)),
     "downstream": {{t.task_id: sorted(t.downstream_task_ids) for t in dag.tasks}},
     "params": {{
         name: {{**dag.params.get_param(name).schema, "description": param.description}}
@@ -43,16 +43,22 @@ print("RESULT", json.dumps({{
 
 _RUN = """
 import json, sys
+from airflow.models.asset import AssetEvent
+from airflow.settings import Session
+from sqlalchemy import select
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.dag_processing.dagbag import DagBag
 dag = DagBag({dags!r}).dags[{dag!r}]
 run = dag.test(run_conf={conf!r})
+session = Session()
 print("RESULT", json.dumps({{
     "state": str(run.state),
     "train": next((RenderedTaskInstanceFields.get_templated_fields(t)
                    for t in run.get_task_instances() if t.task_id == "train"), None),
     "tasks": [[t.task_id, t.rendered_map_index, str(t.state), t.try_number]
               for t in run.get_task_instances()],
+    "events": [[e.asset.uri, e.partition_key, e.extra] for e in session.scalars(
+        select(AssetEvent).where(AssetEvent.source_run_id == run.run_id).order_by(AssetEvent.id))],
 }}))
 """
 
@@ -168,6 +174,20 @@ def test_a_run_publishes_real_months_and_leaves_the_flows_out(
         ("predict", None): "skipped",
     }
     assert states == expected
+    assert [event[:2] for event in result["events"]] == [
+        ["s3://trip-data/features", f"green/{month}"] for month in months
+    ]
+    extra = result["events"][1][2]
+    key = extra["manifest"].removeprefix(f"s3://{s3.bucket}/")
+    manifest = json.load(boto3.client("s3").get_object(Bucket=s3.bucket, Key=key)["Body"])
+    assert (extra["rows"], extra["sha256"]) == (
+        manifest["rows"],
+        manifest["files"]["features"]["sha256"],
+    )
+    assert (extra["schema_version"], extra["features_root"]) == (
+        manifest["schema"]["version"],
+        "s3://trip-data/features",
+    )
     assert result["train"]["conf"] == {
         "cab": "green",
         "train_months": "2023-12",

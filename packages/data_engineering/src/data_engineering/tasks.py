@@ -48,8 +48,8 @@ SEED = Param(
     0, type="integer", minimum=0, title="Seed", description="Generator: same seed, same trips."
 )
 
-# By name alone: to check an s3:// URI Airflow loads boto3, in every parse and every task.
-FEATURES = Asset(name="trip_features", group="trips")
+FEATURES = Asset(name="trip_features", uri=f"{ROOT}/features", group="trips")
+"""Each month that is published is a partition of it, such as green/2024-01."""
 
 # Another try helps where a server was away, not where the input is bad.
 UNLESS_INPUT_IS_BAD = ExceptionRetryPolicy(
@@ -117,7 +117,15 @@ def publish(origin: dict[str, Any], ti: Any = None, outlet_events: Any = None) -
         log.info(line)
     content = steps.refuse_held(published, root)
     shown = ("cab", "month", "version", "uri", "rows", "source", "made_up")
-    outlet_events[FEATURES].extra = {name: content[name] for name in shown}
+    made_up = f"{contract.MADE_UP}/" if content["made_up"] else ""
+    outlet_events[FEATURES].add_partitions(f"{made_up}{content['cab']}/{month}")
+    outlet_events[FEATURES].extra = {
+        **{name: content[name] for name in shown},
+        "schema_version": content["schema"]["version"],
+        "sha256": content["files"]["features"]["sha256"],
+        "manifest": f"{content['uri'].rpartition('/')[0]}/dataset.json",
+        "features_root": f"{root}/features",
+    }
     return {name: content[name] for name in (*shown, "rows_read", "set_aside")}
 
 
