@@ -41,3 +41,5 @@ def test_its_event_carries_the_run_and_is_published_with_its_success(end):
 def test_a_failure_is_final_and_publishes_nothing(end):
     with pytest.raises(AirflowFailException, match="got no pod"):
         end.finish({}, {"sentence": "Step end got no pod"})
+    with pytest.raises(AirflowFailException, match="got no pod"):
+        end.fail({}, {"sentence": "Step end got no pod"})  # as the release before deferred it
