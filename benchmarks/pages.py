@@ -34,9 +34,10 @@ DAG = "Fan"
 _TOGETHER = 'from airflow.__main__ import main; import sys; sys.argv[0] = "airflow"; main()'
 # The distribution, and with it the plugin's entry point, is not to be found.
 _WITHOUT = (
-    "from airflow._shared.module_loading import metadata; whole = metadata.distributions; "
-    "metadata.distributions = "
+    "from airflow._shared import module_loading as m; whole = m.metadata.distributions; "
+    "m.metadata.distributions = "
     "lambda: (d for d in whole() if d.metadata['Name'] != 'metaflow-airflow'); "
+    "m._get_grouped_entry_points.cache_clear(); "
 )
 
 
@@ -168,9 +169,10 @@ def _api_server(environment: Mapping[str, str], *, without: bool) -> Iterator[tu
     )
     try:
         _wait_for(url, running)
-        found = requests.get(f"{url}/metaflow/dag", timeout=60).status_code
-        if (found == requests.codes.not_found) is not without:
-            raise SystemExit(f"the plugin is {'there' if without else 'missing'}: {found}")
+        # Airflow's own page answers for whatever nobody serves.
+        answer = requests.get(f"{url}/metaflow/static/pages.css", timeout=60)
+        if ("text/css" in answer.headers.get("Content-Type", "")) is without:
+            raise SystemExit(f"the plugin is {'there' if without else 'missing'}")
         yield url, running.pid
     finally:
         os.killpg(running.pid, signal.SIGTERM)
