@@ -120,3 +120,23 @@ def outer_join(self, inputs):
 def end(self):
     pass
 """
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("persistent_volume_claims", "runs=/runs"),
+        ("node_selector", ["gpu"]),
+        ("labels", "{team: ml"),
+        ("tolerations", "key=arch"),
+        ("tolerations", ["arch"]),
+    ],
+)
+def test_an_attribute_of_a_pod_that_is_no_json_is_named(write_flow, name, value):
+    pod = replace(POD, attributes={**POD.attributes, name: value})
+    graph = read_graph(write_flow(TWO_STEPS.format(decorator="")))
+    steps = {key: replace(each, decorators=(pod,)) for key, each in graph.steps.items()}
+    graph = replace(graph, steps=steps)
+
+    with pytest.raises(BridgeError, match=rf"@kubernetes on step \*start\* .* {name} is .* JSON"):
+        assemble(graph, DEPLOYMENT)

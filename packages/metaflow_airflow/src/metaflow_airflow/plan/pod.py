@@ -52,21 +52,21 @@ def pod_of(step: Step, secrets: Sequence[str] = ()) -> Pod | None:
         gpu=_whole(step, "gpu", _first(wants.get("gpu"), says.get("gpu"))),
         gpu_vendor=str(says.get("gpu_vendor") or "nvidia"),
         qos=qos.capitalize(),
-        resources=_texts(says.get("extended_resources")),
+        resources=_texts(step, "extended_resources", says),
         secrets=tuple(dict.fromkeys(each for each in (*pod_secrets, *secrets) if each)),
         environment=environment,
-        volumes=_texts(says.get("persistent_volume_claims")),
+        volumes=_texts(step, "persistent_volume_claims", says),
         tmpfs=tmpfs,
         tmpfs_path=str(says.get("tmpfs_path") or "/metaflow_temp"),
         shared_memory=_whole(
             step, "shared_memory", _first(wants.get("shared_memory"), says.get("shared_memory"))
         ),
         port=_whole(step, "port", says.get("port")),
-        node_selector=_texts(says.get("node_selector")),
-        tolerations=tuple(says.get("tolerations") or ()),
-        labels=_texts(says.get("labels")),
-        annotations=_texts(says.get("annotations")),
-        security=dict(says.get("security_context") or {}),
+        node_selector=_texts(step, "node_selector", says),
+        tolerations=_tolerations(step, says.get("tolerations") or ()),
+        labels=_texts(step, "labels", says),
+        annotations=_texts(step, "annotations", says),
+        security=_mapping(step, "security_context", says),
     )
 
 
@@ -101,8 +101,26 @@ def _bad(step: Step, name: str, value: object, expected: str) -> BridgeError:
     )
 
 
-def _texts(values: Mapping[str, Any] | None) -> dict[str, str]:
-    return {str(k): "" if v is None else str(v) for k, v in (values or {}).items()}
+def _mapping(step: Step, name: str, says: Mapping[str, Any]) -> dict[str, Any]:
+    values = says.get(name) or {}
+    if not isinstance(values, Mapping):
+        raise _bad(
+            step, name, values, 'a dictionary, on the command line as JSON ({"name": "value"})'
+        )
+    return dict(values)
+
+
+def _texts(step: Step, name: str, says: Mapping[str, Any]) -> dict[str, str]:
+    values = _mapping(step, name, says)
+    return {str(key): "" if value is None else str(value) for key, value in values.items()}
+
+
+def _tolerations(step: Step, values: Any) -> tuple[Any, ...]:
+    if isinstance(values, str) or not all(isinstance(each, Mapping) for each in values):
+        raise _bad(
+            step, "tolerations", values, "a list of dictionaries, on the command line as JSON"
+        )
+    return tuple(values)
 
 
 def _first(*values: Any) -> Any:
