@@ -108,7 +108,7 @@ class Bridge:
 
     def _dag_id(self, path: Path) -> str:
         text = path.read_text()
-        return json.dumps(text.split("class ")[1].split("(")[0])
+        return json.dumps(text.split("\nclass ")[1].split("(")[0])
 
     def start(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Trigger a run; Airflow's run id."""

@@ -81,12 +81,12 @@ def test_a_run_keeps_its_code_while_the_flow_is_exported_again(bridge, tmp_path)
 
 def test_more_items_than_airflow_maps_over_fail_in_one_sentence(bridge):
     bridge.export(FLOWS / "versions.py")
-    run = bridge.start("Versions", {"count": 1025})
+    run = bridge.start("Versions", {"count": 10_001})
     bridge.wait("Versions", run, expect="failed")
 
     log = "\n".join(bridge.log("Versions", run, "start"))
 
-    assert "Step start made 1025 items for its foreach, but Airflow maps over at most 1024" in log
+    assert "Step start made 10001 items for its foreach, but Airflow maps over at most 10000" in log
     assert "AIRFLOW__CORE__MAX_MAP_LENGTH" in log
 
 

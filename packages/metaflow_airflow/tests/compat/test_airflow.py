@@ -3,10 +3,13 @@
 import asyncio
 import inspect
 import uuid
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
 from metaflow_airflow.compat import airflow as compat
 from metaflow_airflow.plan.step import Pod
 from metaflow_airflow.pods.spec import manifest
@@ -247,3 +250,24 @@ def test_schedule_of_dag(tmp_path, monkeypatch):
     assert compat.schedule_of_dag("Flow") == (True, due)
     assert compat.schedule_of_dag("Gone") is None
     assert compat.schedule_of_dag("Other") is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "ok"), [([409, 409], True), ([409] * 4, False), ([500], False)]
+)
+def test_push_xcom(answers, ok):
+    """A conflict is the row of a request of ours that had been given up: once more replaces it."""
+    left, pushed = list(answers), []
+
+    def push(key, value):
+        if left:
+            detail = {"status_code": left.pop(0), "message": "Server returned error"}
+            raise AirflowRuntimeError(
+                ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=detail)
+            )
+        pushed.append((key, value))
+
+    context = {"ti": SimpleNamespace(xcom_push=push)}
+    with nullcontext() if ok else pytest.raises(AirflowRuntimeError):
+        compat.push_xcom(context, "metaflow", {"pathspec": "1/a/2"})
+    assert pushed == [("metaflow", {"pathspec": "1/a/2"})] * ok

@@ -260,7 +260,8 @@ _WORKERS: dict[str, object] = {
     # must arrive. By default it is given up after half a minute.
     "execution_api_retries": 80,
     "execution_api_retry_wait_max": 10,
-    "execution_api_timeout": 15,
+    # A request that is repeated while the first one still waits for the database arrives twice.
+    "execution_api_timeout": 60,
 }
 
 _DAG_PROCESSOR: dict[str, object] = {

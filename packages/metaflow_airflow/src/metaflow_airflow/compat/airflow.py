@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ __all__ = [
     "pull_in_trigger",
     "pull_one",
     "push_in_trigger",
+    "push_xcom",
     "schedule_of_dag",
     "skipped_event",
     "start_in_triggerer",
@@ -114,6 +116,24 @@ async def pull_in_trigger(ti: Any, task_id: str, key: str, map_indexes: Iterable
     """
     values = await ti.axcom_pull(task_ids=task_id, key=key, map_indexes=list(map_indexes))
     return list(values)
+
+
+def push_xcom(context: Any, key: str, value: Any) -> None:
+    """Push an XCom of the task, whose row may be there by a request that was given up.
+
+    Where the database stands still, the client repeats a request after a while; Airflow writes
+    both at once then, and answers 409 to the one that comes second (read in 3.3.2).
+    """
+    from airflow.sdk.exceptions import AirflowRuntimeError
+
+    for last in (False, False, False, True):
+        try:
+            context["ti"].xcom_push(key=key, value=value)
+        except AirflowRuntimeError as error:
+            if last or (error.error.detail or {}).get("status_code") != HTTPStatus.CONFLICT:
+                raise
+        else:
+            return
 
 
 async def push_in_trigger(ti: Any, key: str, value: Any) -> None:

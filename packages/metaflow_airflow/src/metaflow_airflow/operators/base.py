@@ -80,8 +80,9 @@ class MetaflowStepOperator(BaseOperator):
         """
         from metaflow_airflow.attempt.inputs import XCOM_KEY
         from metaflow_airflow.attempt.run_events import end_of_run
+        from metaflow_airflow.compat.airflow import push_xcom
 
-        context["ti"].xcom_push(key=XCOM_KEY, value=outcome.to_xcom())
+        push_xcom(context, XCOM_KEY, outcome.to_xcom())
         definition = self.definition
         payload = end_of_run(definition.flow, definition.project, outcome.pathspec)
         for asset in self.outlets:

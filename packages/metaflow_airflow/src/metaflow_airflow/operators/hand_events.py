@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow.sdk import BaseOperator, Context
 
 from metaflow_airflow.attempt.run_events import XCOM_KEY
+from metaflow_airflow.compat.airflow import push_xcom
 from metaflow_airflow.operators.fetch import events_of_run
 
 
@@ -16,6 +17,6 @@ class MetaflowEventsOperator(BaseOperator):
     def execute(self, context: Context) -> None:
         """Push the events."""
         events = events_of_run(context)
-        context["ti"].xcom_push(key=XCOM_KEY, value=[event.to_xcom() for event in events])
+        push_xcom(context, XCOM_KEY, [event.to_xcom() for event in events])
         for event in events:
             self.log.info("Started by %s, published %s", event.name, event.time)
