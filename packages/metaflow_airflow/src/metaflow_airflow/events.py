@@ -44,16 +44,41 @@ def publish(
     Raises:
         BridgeError: it was not published, and `strict` is set.
     """
-    from metaflow_airflow.airflow_api.assets import publish_event
-    from metaflow_airflow.airflow_api.client import AirflowClient
-
     try:
-        return publish_event(AirflowClient.from_settings(), name, payload or {}, partition_key)
+        if _in_a_step() and partition_key is None:
+            return _by_webhook(name, payload or {})
+        return _by_rest(name, payload or {}, partition_key)
     except BridgeError as error:
         if strict:
             raise
         _log.warning("%s", error)
         return None
+
+
+def _by_rest(name: str, payload: Mapping[str, Any], partition_key: str | None) -> str:
+    from metaflow_airflow.airflow_api.assets import publish_event
+    from metaflow_airflow.airflow_api.client import AirflowClient
+
+    return publish_event(AirflowClient.from_settings(), name, payload, partition_key)
+
+
+def _in_a_step() -> bool:
+    """Whether a step runs here that has the webhook, and as any step no login of Airflow's API."""
+    from metaflow.metaflow_config import ARGO_EVENTS_WEBHOOK_URL
+
+    from metaflow_airflow.airflow_api.settings import URL, setting
+
+    return bool(ARGO_EVENTS_WEBHOOK_URL) and not setting(URL)
+
+
+def _by_webhook(name: str, payload: Mapping[str, Any]) -> str:
+    from metaflow.integrations import ArgoEvent
+    from metaflow.plugins.argo.argo_events import ArgoEventException
+
+    try:
+        return str(ArgoEvent(name, payload=dict(payload)).publish(ignore_errors=False))
+    except ArgoEventException as error:
+        raise BridgeError(f"Event {name} was not published: {error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
