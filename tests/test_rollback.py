@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,6 +18,9 @@ from workspace_clone import ROOT, UV, Clone
 
 pytestmark = [
     pytest.mark.stack,
+    pytest.mark.skipif(
+        "LONG_TESTS" not in os.environ, reason="takes minutes: LONG_TESTS=1 runs it"
+    ),
     pytest.mark.skipif(UV is None, reason="uv is neither in $UV nor on PATH"),
     pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone: there is no git"),
 ]

@@ -13,7 +13,6 @@ class Publishing(FlowSpec):
         ArgoEvent("rides").safe_publish({"month": "safe"})
         ArgoEvent("nobody waits for this").publish({"month": "lost"})
         self.by_us = events.publish("rides", {"month": "ours"})
-        self.unheard = events.publish("unheard")
         self.next(self.end)
 
     @step
