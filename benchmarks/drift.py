@@ -10,33 +10,15 @@ the invention is, and it takes no chance off.
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import logging
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from two_months import asked_for, features_of
 
 NAMES = ("pickup_zone", "dropoff_zone", "zone_pair", "hour", "weekday", "duration_minutes")
-
-
-def trips_of(folder: Path, cab: str, month: str, root: str) -> pl.DataFrame:
-    """Publish a month and read its features."""
-    from data_engineering import steps
-    from data_engineering.publish.versions import publish_held
-    from data_engineering.sources.origin import resolve
-    from data_engineering.storage.objects import Storage
-
-    storage = Storage(root)
-    origin = resolve(str(folder), cab, month, rows=1, seed=0)
-    published = steps.publish_month(storage, steps.fetch(storage, origin, [str(folder)]))
-    if published.state == "held":
-        publish_held(storage, cab, month)
-    return pl.read_parquet(published.manifest["uri"])
 
 
 def values(trips: pl.DataFrame, name: str) -> pl.Series:
@@ -79,18 +61,10 @@ def compare(before: pl.DataFrame, now: pl.DataFrame) -> list[str]:
 
 def main() -> int:
     """Compare two months."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--cab", default="green")
-    parser.add_argument("--months", nargs=2, default=["2023-12", "2024-01"], metavar="MONTH")
-    given = parser.parse_args()
-    logging.disable()
-    with tempfile.TemporaryDirectory() as root:
-        before, now = (trips_of(given.folder, given.cab, each, root) for each in given.months)
-        print(
-            f"{given.cab} {', '.join(given.months)}: {before.height:,} and {now.height:,} trips\n"
-        )
-        wrong = compare(before, now)
+    given = asked_for(__doc__)
+    before, now = features_of(given)
+    print(f"{given.cab} {', '.join(given.months)}: {before.height:,} and {now.height:,} trips\n")
+    wrong = compare(before, now)
     print("\n".join(wrong))
     return bool(wrong)
 

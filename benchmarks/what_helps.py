@@ -11,20 +11,16 @@ last week, tested on that. The same seed, trees and trips each time; minutes of 
 
 from __future__ import annotations
 
-import argparse
-import logging
-import tempfile
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import polars as pl
-from drift import trips_of
 from ml_flows import contract, model
 from ml_flows.evaluation import LONGEST, SHORTEST, errors, minutes
 from ml_flows.settings import SEARCH
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
+from two_months import asked_for, features_of
 
 TREES, SEED = 200, 0
 WITHOUT = {
@@ -114,14 +110,7 @@ def table(fitted: pl.DataFrame, tested: pl.DataFrame, *, history: bool) -> None:
 
 def main() -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--cab", default="green")
-    parser.add_argument("--months", nargs=2, default=["2023-12", "2024-01"], metavar="MONTH")
-    given = parser.parse_args()
-    logging.disable()
-    with tempfile.TemporaryDirectory() as root:
-        before, now = (trips_of(given.folder, given.cab, each, root) for each in given.months)
+    before, now = features_of(asked_for(__doc__))
     table(before, now, history=False)
     last: pl.Series = now["pickup_at"].dt.truncate("1d")
     week = last.max() - timedelta(days=6)  # type: ignore[operator]

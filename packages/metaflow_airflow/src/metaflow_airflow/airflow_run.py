@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 
 _PREFIX = "METAFLOW_AIRFLOW_"
@@ -33,15 +33,16 @@ class AirflowRun:
     @classmethod
     def from_variables(cls, environ: Mapping[str, str]) -> AirflowRun:
         """The run that the variables of a step tell of."""
-        times = {}
-        for field in fields(cls):
-            if "datetime" in str(field.type) and (
-                said := environ.get(_PREFIX + field.name.upper())
-            ):
-                times[field.name] = datetime.fromisoformat(said)
+
+        def time(name: str) -> datetime | None:
+            said = environ.get(_PREFIX + name)
+            return datetime.fromisoformat(said) if said else None
+
         return cls(
             dag_id=environ.get(f"{_PREFIX}DAG_ID"),
             run_id=environ.get(f"{_PREFIX}DAG_RUN_ID"),
+            logical_date=time("LOGICAL_DATE"),
+            data_interval_start=time("DATA_INTERVAL_START"),
+            data_interval_end=time("DATA_INTERVAL_END"),
             partition_key=environ.get(f"{_PREFIX}PARTITION_KEY"),
-            **times,
         )

@@ -45,7 +45,7 @@ def publish(
         BridgeError: it was not published, and `strict` is set.
     """
     try:
-        if _in_a_step() and partition_key is None:
+        if _has_webhook_alone() and partition_key is None:
             return _by_webhook(name, payload or {})
         return _by_rest(name, payload or {}, partition_key)
     except BridgeError as error:
@@ -62,8 +62,8 @@ def _by_rest(name: str, payload: Mapping[str, Any], partition_key: str | None) -
     return publish_event(AirflowClient.from_settings(), name, payload, partition_key)
 
 
-def _in_a_step() -> bool:
-    """Whether a step runs here that has the webhook, and as any step no login of Airflow's API."""
+def _has_webhook_alone() -> bool:
+    """Whether there is no login of Airflow's API here, but the webhook: as in a step."""
     from metaflow.metaflow_config import ARGO_EVENTS_WEBHOOK_URL
 
     from metaflow_airflow.airflow_api.settings import URL, setting
