@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from metaflow_airflow.bundle.objects import FolderObjects
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export import s3_place as s3
 
@@ -89,19 +89,12 @@ class FolderPlace:
             ) from error
 
     def put(self, name: str, text: str) -> str:
-        """Write beside it and rename: Airflow never parses half a file."""
+        """Put a file in place at once: Airflow never parses half of one."""
         self.check()
         path = self.folder / name
-        temporary = None
         try:
-            descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=f".{name}.")
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
+            FolderObjects(self.folder).put(name, text.encode())
         except OSError as error:
-            if temporary:
-                Path(temporary).unlink(missing_ok=True)
             raise BridgeError(
                 f"The DAG file {path} cannot be written: {error.strerror}. Choose another FILE, or "
                 "ask whoever owns Airflow for access."
