@@ -63,6 +63,7 @@ def test_what_is_not_given_is_left_to_the_deployed_default():
         ("f", float("inf"), "inf cannot be sent .* finite numbers"),
         ("f", float("nan"), "finite"),
         ("my-data", {"a": [1, {"b": 1e300}]}, r"1e\+300"),
+        ("my-data", [1e16], r"1e\+16 cannot be sent .* as an integer"),
         ("my-data", {"a": {1, 2}}, "JSON has no set"),
         ("word", "a\0b", "NUL"),
         ("word", "\ud83d", "surrogate"),
@@ -80,7 +81,7 @@ def test_whole_numbers_of_64_bits_are_sent(value):
     assert run_conf(record(), {"n": value}) == {"n": value}
 
 
-@pytest.mark.parametrize("value", [1e-300, 0.1, 1e15, 2, -1.5])
+@pytest.mark.parametrize("value", [1e-300, 0.1, 1e15, 1e16, 1e19, 2, -1.5])
 def test_other_numbers_are_sent(value):
     assert run_conf(record(), {"f": value}) == {"f": value}
 

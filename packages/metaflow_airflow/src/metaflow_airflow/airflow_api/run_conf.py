@@ -102,7 +102,7 @@ def _read(parameter: Parameter, text: str) -> Any:
 
 def _check(parameter: Parameter, value: Any) -> None:
     name, kinds = parameter.name, _PYTHON.get(parameter.kind)
-    if found := unsayable(value):
+    if found := unsayable(value, typed=parameter.kind == "number"):
         part, reason = found
         raise BridgeError(
             f"Parameter *{name}*: {_short(part)} cannot be sent to Airflow: {reason}. Make it the "
