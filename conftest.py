@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["s3_server", "airflow_versions", "browser"]
 if find_spec("embedded"):
     pytest_plugins.append("embedded.testing")
+
+_WITHOUT_STACK = pytest.StashKey[set[Path]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,3 +31,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     long = Counter(item.path for item in items if "stack" in getattr(item, "fixturenames", ()))
     items.sort(key=lambda item: -long[item.path])
+    config.stash[_WITHOUT_STACK] = {item.path for item in items} - long.keys()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Take a worker's stack down after the files that need it: idle, it costs a tenth of a core."""
+    stack_tests_are_over = item.path in item.config.stash.get(_WITHOUT_STACK, ())
+    if stack_tests_are_over and (testing := sys.modules.get("embedded.testing")):
+        testing.take_down(item.config)

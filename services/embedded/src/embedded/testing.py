@@ -15,6 +15,8 @@ import pytest
 
 from embedded.stack import Stack
 
+_RUNNING = pytest.StashKey[Stack]()
+
 
 def pytest_configure() -> None:
     """Take SIGTERM (of `timeout`, of CI) as Ctrl-C: killed without it, pytest leaves the stack."""
@@ -22,14 +24,23 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that is up; taken down at the session's end."""
-    running = Stack(tmp_path_factory.mktemp("stack") / "state")
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """A stack that is up; taken down at the session's end, or by take_down."""
+    running = request.config.stash[_RUNNING] = Stack(tmp_path_factory.mktemp("stack") / "state")
     running.up()
     try:
         yield running
     finally:
+        take_down(request.config)
+
+
+def take_down(config: pytest.Config) -> None:
+    """Take the session's stack down, if there is one: no test that needs it may follow."""
+    if running := config.stash.get(_RUNNING, None):
         running.down()
+        del config.stash[_RUNNING]
 
 
 def run_flow(stack: Stack, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
