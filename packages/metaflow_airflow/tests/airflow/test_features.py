@@ -52,7 +52,6 @@ def deployed(bridge, connection):
     return DAG
 
 
-@pytest.mark.every_airflow("parameters")
 def test_all_of_it_gives_the_artifacts_of_a_local_run(bridge, deployed, connection, tmp_path):
     # By REST a JSON parameter's value is JSON itself: a text would stay one.
     given = {**VALUES, "data": json.loads(str(VALUES["data"]))}

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import inspect
+import json
 import subprocess
-from types import FunctionType
+import tarfile
+from io import BytesIO
+from pathlib import Path
+from types import FunctionType, SimpleNamespace
 
 import pytest
 from metaflow_airflow.compat import metaflow_export as upstream
@@ -14,7 +20,9 @@ def test_each_function_has_its_test():
     functions = [
         name
         for name, value in vars(upstream).items()
-        if isinstance(value, FunctionType) and value.__module__ == upstream.__name__
+        if isinstance(value, FunctionType)
+        and value.__module__ == upstream.__name__
+        and not name.startswith("_")
     ]
     assert [name for name in functions if f"test_{name}" not in globals()] == []
 
@@ -157,3 +165,43 @@ def test_commit_of(tmp_path, monkeypatch):
     assert ask() == git("rev-parse", "HEAD")
     (tmp_path / "flow.py").write_text("# changed")
     assert ask() == f"{git('rev-parse', 'HEAD')} with changes"
+
+
+def test_upload_package(tmp_path, monkeypatch):
+    """The oldest Metaflow's packages: tests/airflow_matrix.py runs with one."""
+    from metaflow import FlowSpec, step
+    from metaflow.datastore import FlowDataStore
+    from metaflow.metaflow_environment import MetaflowEnvironment
+    from metaflow.plugins import DATASTORES
+
+    class F(FlowSpec):
+        @step
+        def start(self):
+            pass
+
+    (tmp_path / "code").mkdir()
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "code" / "flow.py")])
+    (tmp_path / "code" / "flow.py").touch()
+    (tmp_path / "beside.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    flow = F(use_cli=False)
+    storage = next(each for each in DATASTORES if each.TYPE == "local")
+    obj = SimpleNamespace(
+        flow=flow,
+        environment=MetaflowEnvironment(flow),
+        echo=print,
+        package_suffixes=[],
+        flow_datastore=FlowDataStore("F", None, storage_impl=storage, ds_root=str(tmp_path)),
+    )
+
+    made = upstream.upload_package(obj, [importlib.import_module("beside")])
+
+    stored = Path(made.url).read_bytes()
+    assert (made.sha, made.size) == (
+        hashlib.sha1(stored, usedforsecurity=False).hexdigest(),
+        len(stored),
+    )
+    assert json.loads(made.metadata)["mfcontent_version"] == 1
+    with tarfile.open(fileobj=BytesIO(stored)) as archive:
+        assert {"flow.py", ".mf_code/beside.py"} <= set(archive.getnames())
+    assert (str(tmp_path / "beside.py"), ".mf_code/beside.py") in made.files

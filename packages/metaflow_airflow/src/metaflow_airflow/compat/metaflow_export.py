@@ -1,12 +1,15 @@
-"""What an export relies on in Metaflow beyond its documentation, from 2.16 on. Read in 2.19.39."""
+"""What an export relies on in Metaflow beyond its documentation, from 2.15 on. Read in 2.19.39."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 
 def parsed_graph(flow: Any) -> Any:
@@ -79,12 +82,81 @@ def project_flow_name(name: str) -> Iterator[None]:
 def commit_of(folder: Path) -> str:
     """The commit of a folder in git, and whether files differ from it; empty outside git.
 
-    Metaflow keeps the first answer of a process for all folders; it asks for the flow's too.
+    Metaflow keeps the first answer of a process for all folders; it asks for the flow's too. Early
+    releases of 2.15 do not ask.
     """
-    from metaflow.metaflow_git import get_repository_info
+    try:
+        from metaflow.metaflow_git import get_repository_info
+    except ImportError:
+        return ""
 
     found = get_repository_info(str(folder))
     commit = found.get("commit_sha")
     if not commit:
         return ""
     return f"{commit}{' with changes' if found['has_uncommitted_changes'] else ''}"
+
+
+class Package(NamedTuple):
+    """A code package in the datastore.
+
+    Args:
+        metadata: JSON that says how it is packed. size: bytes, compressed.
+        files: path here, and path in the package.
+    """
+
+    url: str
+    sha: str
+    metadata: str
+    size: int
+    files: list[tuple[str, str]]
+
+
+def upload_package(obj: Any, beside: Iterable[ModuleType]) -> Package:
+    """Package the flow that Metaflow's command line holds, and upload it.
+
+    Args:
+        beside: modules to bring that Metaflow does not look for.
+    """
+    from metaflow.package import MetaflowPackage
+
+    for module in beside:
+        # What Metaflow's packaging looks for.
+        module.METAFLOW_PACKAGE_POLICY = "include"  # type: ignore[attr-defined]
+    words = {"suffixes": obj.package_suffixes}
+    if not hasattr(MetaflowPackage, "package_url"):
+        return _upload_flat_package(obj, **words)
+    made = obj.package = MetaflowPackage(
+        obj.flow, obj.environment, obj.echo, flow_datastore=obj.flow_datastore, **words
+    )
+    return Package(
+        made.package_url(),
+        made.package_sha(),
+        made.package_metadata,
+        len(made.blob),
+        list(made.path_tuples()),
+    )
+
+
+def _upload_flat_package(obj: Any, **words: Any) -> Package:
+    """As its own schedulers do before 2.16: Metaflow lies beside the flow, and no JSON says so.
+
+    That packaging does not look for modules that say to be included.
+    """
+    from metaflow import package
+
+    class WithModules(package.MetaflowPackage):  # type: ignore[misc]
+        def path_tuples(self) -> Iterator[tuple[str, str]]:
+            yield from super().path_tuples()
+            for name, module in sorted(sys.modules.items()):
+                if "." in name or getattr(module, "METAFLOW_PACKAGE_POLICY", "") != "include":
+                    continue
+                if not (folders := getattr(module, "__path__", ())):
+                    yield str(module.__file__), Path(str(module.__file__)).name
+                for folder in folders:
+                    yield from self._walk(folder, suffixes=package.METAFLOW_SUFFIXES_LIST)
+
+    made = obj.package = WithModules(obj.flow, obj.environment, obj.echo, **words)
+    url, sha = obj.flow_datastore.save_data([made.blob], len_hint=1)[0]
+    packed = {"version": 0, "archive_format": "tgz", "mfcontent_version": 0}
+    return Package(url, sha, json.dumps(packed), len(made.blob), list(made.path_tuples()))

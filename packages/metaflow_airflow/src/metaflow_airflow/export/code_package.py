@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
 
+from metaflow_airflow.compat.metaflow_export import upload_package
 from metaflow_airflow.errors import BridgeError
 
 _SHOWN = 3  # of what makes a package large
@@ -63,30 +64,17 @@ def make_package(obj: Any) -> CodePackage:
     Raises:
         BridgeError: see script_path.
     """
-    from metaflow.package import MetaflowPackage
-
     script = script_path()
     beside = list(_modules_beside(script.parent))
-    for module in beside:
-        # What Metaflow's packaging looks for.
-        module.METAFLOW_PACKAGE_POLICY = "include"  # type: ignore[attr-defined]
     with _without_client_checks(obj.flow), _script(script):
-        package = obj.package = MetaflowPackage(
-            obj.flow,
-            obj.environment,
-            obj.echo,
-            suffixes=obj.package_suffixes,
-            flow_datastore=obj.flow_datastore,
-        )
-        url = package.package_url()
-    names = list(package.path_tuples())
+        package = upload_package(obj, beside)
     return CodePackage(
-        url=url,
-        sha=package.package_sha(),
-        metadata=package.package_metadata,
-        size=len(package.blob),
-        files=len(names),
-        largest=largest(names),
+        url=package.url,
+        sha=package.sha,
+        metadata=package.metadata,
+        size=package.size,
+        files=len(package.files),
+        largest=largest(package.files),
         beside=tuple(sorted(module.__name__ for module in beside)),
     )
 
