@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import data_engineering
 import pytest
+from data_engineering.released import released
 from s3_server import S3Server
 
 from .trips_files import row, table, whole_month, write
@@ -29,6 +30,8 @@ dag = bag.dags["data_engineering_dag"]
 print("RESULT", json.dumps({{
     "errors": bag.import_errors,
     "dags": sorted(bag.dags),
+    "tags": [sorted(each.tags) for each in bag.dags.values()],
+    "said": [each.doc_md.strip().splitlines()[-1] for each in bag.dags.values()],
     "heavy": sorted({{"polars", "pyarrow", "numpy"}} & set(sys.modules)),
     "downstream": {{t.task_id: sorted(t.downstream_task_ids) for t in dag.tasks}},
     "params": {{
@@ -123,6 +126,8 @@ def loaded(airflow: Airflow) -> dict[str, Any]:
 def test_it_loads_alone_and_light(loaded: dict[str, Any]) -> None:
     assert loaded["errors"] == {}
     assert loaded["dags"] == ["data_engineering_backfill", "data_engineering_dag"]
+    assert loaded["tags"] == [sorted(["data-engineering", released()])] * 2
+    assert loaded["said"] == [f"From {released()}."] * 2
     assert loaded["heavy"] == []
 
 

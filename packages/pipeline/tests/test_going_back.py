@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from data_engineering.released import PUBLISHED
 from metaflow_airflow.bundle.objects import S3Objects
 from metaflow_airflow.bundle.versions import Versions
 from s3_server import S3Server
@@ -38,6 +39,8 @@ def test_an_older_package_takes_the_bundles_place_and_the_newer_one_again(
 
         assert done.returncode == 0, done.stderr
         found.setdefault(release, set()).add(versions.newest())
+        manifest = versions.manifest(versions.newest())
+        assert versions.content(manifest, f"trips/{PUBLISHED}") == b"trips\n"
     assert [len(names) for names in found.values()] == [1, 1], "the same files are one version"
     assert found["older"] != found["newer"]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 from data_engineering.contract.months import months_in
+from data_engineering.released import released
 from data_engineering.tasks import CAB, DEFAULTS, ROWS, SEED, SOURCE, each_month, planned
 
 DOC = """
@@ -43,8 +44,8 @@ def months(params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         "rows": ROWS,
         "seed": SEED,
     },
-    doc_md=DOC,
-    tags=["data-engineering"],
+    doc_md=f"{DOC}\nFrom {released()}.",
+    tags=["data-engineering", released()],
     default_args=DEFAULTS,
 )
 def data_engineering_backfill() -> None:

@@ -8,6 +8,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 from data_engineering.contract import months as contract
+from data_engineering.released import released
 from data_engineering.tasks import CAB, DEFAULTS, ROOT, ROWS, SEED, SOURCE, each_month, planned
 
 DOC = f"""
@@ -110,8 +111,8 @@ def _skip_unless_asked_for(context: Any) -> None:
     schedule=None,
     catchup=False,
     params=PARAMS,
-    doc_md=DOC,
-    tags=["data-engineering"],
+    doc_md=f"{DOC}\nFrom {released()}.",
+    tags=["data-engineering", released()],
     default_args=DEFAULTS,
     user_defined_macros={"train_months": contract.train_months, "root_for": contract.root_for},
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from data_engineering.released import PUBLISHED, released
 from embedded.errors import StackError
 from metaflow_airflow.bundle.manifest import BundleError, Manifest
 from metaflow_airflow.bundle.objects import S3Objects
@@ -29,6 +30,8 @@ def publish(package: Path, url: str, client: Any) -> int:
     for path in sorted(package.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             contents[path.relative_to(package.parent).as_posix()] = path.read_bytes()
+    # There is no git in a bundle: its DAGs read from this what they are.
+    contents[f"{package.name}/{PUBLISHED}"] = f"{released(package)}\n".encode()
     try:
         former = versions.manifest(versions.newest()).files
         versions.write_all(contents)
