@@ -5,7 +5,7 @@ Flows that the oldest Metaflow takes, but for the switch; all of them run at onc
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -28,7 +28,7 @@ print("ANSWER" + json.dumps([run.origin_pathspec, sorted(copied), run.data.value
 GIVEN = {"text": "näive {{ x }}", "number": -7, "ratio": 1e-3, "wanted": False, "data": {"b": None}}
 
 
-FLOWS_AND_VALUES = {
+FLOWS_AND_VALUES: dict[str, dict[str, Any]] = {
     "linear": {},
     "branches": {},
     "chosen": {"way": "other"},
@@ -57,7 +57,7 @@ def broken(tmp_path_factory):
 @pytest.fixture(scope="module")
 def started(bridge, broken):
     """Asks for a run of a flow; all have begun before one is waited for."""
-    runs = {}
+    runs: dict[str, Any] = {}
     for name, values in FLOWS_AND_VALUES.items():
         path = FLOWS / f"{name}.py"
         try:
