@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from data_engineering.released import PUBLISHED, released
 from embedded.errors import StackError
 from metaflow_airflow.bundle.manifest import BundleError, Manifest
 from metaflow_airflow.bundle.objects import S3Objects
@@ -31,13 +31,20 @@ def publish(package: Path, url: str, client: Any) -> int:
         if path.is_file() and "__pycache__" not in path.parts:
             contents[path.relative_to(package.parent).as_posix()] = path.read_bytes()
     # There is no git in a bundle: its DAGs read from this what they are.
-    contents[f"{package.name}/{PUBLISHED}"] = f"{released(package)}\n".encode()
+    if said := _released(package):
+        contents[f"{package.name}/released.txt"] = said
     try:
         former = versions.manifest(versions.newest()).files
         versions.write_all(contents)
     except (BotoCoreError, ClientError, BundleError) as error:
         raise StackError(f"the DAG bundle {url} cannot be written: {error}") from error
     return len({name for name, _ in former.items() ^ Manifest.of(contents).files.items()})
+
+
+def _released(package: Path) -> bytes:
+    """What the team's own package says of the release in a folder; nothing if it does not."""
+    command = [sys.executable, "-m", f"{package.name}.released", str(package)]
+    return subprocess.run(command, capture_output=True, check=False).stdout
 
 
 def main(arguments: Sequence[str]) -> int:
