@@ -5,13 +5,11 @@
     lineage.read("s3://features/2024-01.parquet")
     lineage.wrote("s3://predictions/2024-02.parquet")
 
-On Airflow they are kept with the task and shown on the run's page; elsewhere they lead to nothing.
+On Airflow the run's page shows them, with the runs that wrote and read them; elsewhere they lead to
+nothing. A run itself is metaflow://Flow/run.
 """
 
 from __future__ import annotations
-
-DATASETS = "datasets.json"
-"""The file of an attempt in the datastore that keeps them: {"read": […], "wrote": […]}."""
 
 _read: list[str] = []
 _wrote: list[str] = []

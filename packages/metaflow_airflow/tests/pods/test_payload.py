@@ -61,3 +61,13 @@ def test_a_result_that_is_too_long_is_one_without_its_items_values():
     assert StepResult.from_json(result.to_json()).values == result.values
     short = StepResult.from_json(result.to_json(at_most=RESULT_BYTES))
     assert (short.cardinality, short.values) == (900, None)
+
+
+def test_a_result_that_is_too_long_keeps_the_datasets_that_it_has_room_for():
+    wrote = ("s3://predictions/1.parquet",)
+    result = StepResult(
+        ok=True, exit_code=0, choice="b", read=("s3://features/x",) * 900, wrote=wrote
+    )
+
+    short = StepResult.from_json(result.to_json(at_most=RESULT_BYTES))
+    assert (short.choice, short.read, short.wrote) == ("b", None, wrote)

@@ -19,10 +19,15 @@ def run(platform: Platform) -> LauncherRun:
     fail = {"FAIL_BEFORE": "1", "COLOUR": "blue"}
     first = run.run("start", env=fail, max_user_code_retries=2, tags=("mine",))
     assert first.reason == "exit code 1: RuntimeError: attempt 0 fails"
+    assert first.datasets == {"read": ["s3://features/1", "s3://tried/0"]}
     task = run.task("start", env=fail, attempt=1, max_user_code_retries=2, tags=("mine",))
     # A secret: no DAG file, and so no task, has the flow's own.
     second = run.process(task, SHARED_TOKEN="the worker's").run()
     assert second.ok, run.text()
+    assert second.datasets == {
+        "read": ["s3://features/1", "s3://tried/1"],
+        "wrote": [f"metaflow://DecoratedFlow/{run.run_id}"],
+    }
     return run
 
 

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 XCOM_KEY = "metaflow"
+DATASETS_KEY = "metaflow_datasets"
+"""Of the XCom of a step that has named datasets: {"read": [URI, …], "wrote": […]}."""
 _LABEL = 100  # characters
 
 

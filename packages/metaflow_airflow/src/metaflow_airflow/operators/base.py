@@ -33,7 +33,7 @@ class MetaflowStepOperator(BaseOperator):
         self.definition = definition
         self.item = item
         self.links: dict[str, str] = {}
-        self._ended: tuple[StepTask, str, dict[str, Any]] | None = None
+        self._ended: tuple[StepTask, StepResult, dict[str, Any]] | None = None
 
     def run_step(self, task: StepTask, context: Context) -> StepResult:
         """Run the attempt to its end."""
@@ -49,6 +49,7 @@ class MetaflowStepOperator(BaseOperator):
         """
         # Parsing a DAG file, which happens far more often, needs none of it.
         from metaflow_airflow.attempt import recipe
+        from metaflow_airflow.attempt.inputs import DATASETS_KEY
         from metaflow_airflow.compat import airflow as compat
         from metaflow_airflow.operators import fetch
         from metaflow_airflow.operators.site import most_items
@@ -63,9 +64,10 @@ class MetaflowStepOperator(BaseOperator):
             raise compat.AirflowSkipException(todo.why)
         self.log.info("Metaflow task %s, attempt %d", todo.task.pathspec, todo.task.attempt)
         result = self.run_step(todo.task, context)
-        pathspec = todo.task.pathspec_of(result)
-        self.links |= ui_link(todo.task.flow, pathspec)
-        self._ended = todo.task, pathspec, dict(context["params"])
+        self.links |= ui_link(todo.task.flow, todo.task.pathspec_of(result))
+        self._ended = todo.task, result, dict(context["params"])
+        if result.datasets:
+            compat.push_xcom(context, DATASETS_KEY, result.datasets)
         end = recipe.conclude(self.definition, this, todo.task, result, most_items())
         if isinstance(end, recipe.Failed):
             error = compat.AirflowException if end.retry else compat.AirflowFailException

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
-import os
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,13 +12,7 @@ from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
 from openlineage.client.facet_v2 import JobFacet, RunFacet, source_code_location_job
 
 from metaflow_airflow.attempt.step_definition import StepDefinition
-from metaflow_airflow.lineage import DATASETS
-from metaflow_airflow.operators.credentials import credentials
-from metaflow_airflow.pages.datastore import Datastore
-from metaflow_airflow.pages.page_error import PageError
-from metaflow_airflow.wire.task import StepTask
-
-_log = logging.getLogger(__name__)
+from metaflow_airflow.wire.task import StepResult, StepTask
 
 
 @attr.define
@@ -71,37 +61,22 @@ def of_step(definition: StepDefinition) -> OperatorLineage[Any, Any]:
 
 
 def of_attempt(
-    definition: StepDefinition, task: StepTask, pathspec: str, parameters: Mapping[str, Any]
+    definition: StepDefinition, task: StepTask, result: StepResult, parameters: Mapping[str, Any]
 ) -> OperatorLineage[Any, Any]:
     """What is known when it has ended: its Metaflow task, what it read and wrote.
 
     Args:
-        task: the attempt. pathspec: of its Metaflow task, as run/step/task.
+        task: the attempt.
     """
     told = of_step(definition)
-    whole = f"{task.flow}/{pathspec}"
     told.run_facets["metaflow"] = MetaflowRunFacet(
-        pathspec=whole, attempt=task.attempt, parameters=dict(parameters)
+        pathspec=f"{task.flow}/{task.pathspec_of(result)}",
+        attempt=task.attempt,
+        parameters=dict(parameters),
     )
-    datasets = asyncio.run(_datasets(definition, f"{whole}/{task.attempt}.{DATASETS}"))
-    told.inputs += [dataset(InputDataset, uri) for uri in datasets.get("read", ())]
-    told.outputs += [dataset(OutputDataset, uri) for uri in datasets.get("wrote", ())]
+    told.inputs += [dataset(InputDataset, uri) for uri in result.read or ()]
+    told.outputs += [dataset(OutputDataset, uri) for uri in result.wrote or ()]
     return told
-
-
-async def _datasets(definition: StepDefinition, path: str) -> dict[str, list[str]]:
-    conn_id = definition.deployment.connection
-    environ = {
-        **definition.deployment.environment,
-        **os.environ,
-        **(credentials(conn_id) if conn_id else {}),
-    }
-    try:
-        content = await Datastore(definition.deployment.datastore_root, environ).read(path)
-    except PageError as error:
-        _log.warning("OpenLineage is told no datasets of %s: %s", path, error)
-        return {}
-    return json.loads(content) if content else {}
 
 
 def dataset(kind: type[Dataset], uri: str) -> Any:

@@ -11,7 +11,7 @@ import structlog
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from metaflow_airflow.attempt import recipe, tries
-from metaflow_airflow.attempt.inputs import XCOM_KEY
+from metaflow_airflow.attempt.inputs import DATASETS_KEY, XCOM_KEY
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.attempt.tries import Try
 from metaflow_airflow.compat import airflow as compat
@@ -130,6 +130,8 @@ class PodTrigger(BaseTrigger):
         if ending is None:
             self.log.info("Airflow no longer waits for this try")
             return
+        if ending.result and ending.result.datasets:
+            await compat.push_in_trigger(self._ti, DATASETS_KEY, ending.result.datasets)
         if not ending.ok or ending.result is None:
             sentence = f"Step {task.pathspec_of(ending.result)} failed: {ending.sentence}"
             yield await self._failed(definition, this, recipe.Failed(sentence, retry=ending.retry))

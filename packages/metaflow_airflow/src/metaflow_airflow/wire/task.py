@@ -184,6 +184,7 @@ class StepResult:
         task_id: of the last iteration of a loop. final: another attempt would end the same way,
             whatever the exit code.
         values: of a foreach step's items, shortened; None where they are not known, or too many.
+        read, wrote: URIs of the datasets that the step named; None where it named none.
     """
 
     ok: bool
@@ -198,6 +199,8 @@ class StepResult:
     task_id: str | None = None
     final: bool | None = None
     values: tuple[str, ...] | None = None
+    read: tuple[str, ...] | None = None
+    wrote: tuple[str, ...] | None = None
 
     @property
     def is_final(self) -> bool:
@@ -216,13 +219,20 @@ class StepResult:
             parts.append("timed out")
         return ": ".join([", ".join(parts), *([self.error] if self.error else [])])
 
+    @property
+    def datasets(self) -> dict[str, list[str]]:
+        """What the step named, as its XCom has it; empty where it named nothing."""
+        said = {"read": self.read, "wrote": self.wrote}
+        return {verb: list(uris) for verb, uris in said.items() if uris}
+
     def to_json(self, at_most: int | None = None) -> str:
-        """As JSON text of at most so many bytes: the error is cut, the values are left out."""
+        """As JSON text of at most so many bytes: values and datasets are left out, the error cut."""
         # What is not said leaves room, and is not unknown to an older reader.
         values = {key: value for key, value in asdict(self).items() if value is not None}
         text = json.dumps(values)
-        if at_most is not None and len(text) > at_most and values.pop("values", None):
-            text = json.dumps(values)
+        for name in ("values", "read", "wrote"):
+            if at_most is not None and len(text) > at_most and values.pop(name, None):
+                text = json.dumps(values)
         while at_most is not None and len(text) > at_most and values.get("error"):
             keep = len(values["error"]) - max(1, (len(text) - at_most) // 6)
             values["error"] = values["error"][:keep]

@@ -12,6 +12,10 @@ class DecoratedFlow(FlowSpec):  # type: ignore[misc, unused-ignore]
     @retry(times=2, minutes_between_retries=0)
     @step
     def start(self):
+        from metaflow_airflow import lineage
+
+        for uri in ("s3://features/1", "s3://features/1", f"s3://tried/{current.retry_count}"):
+            lineage.read(uri)
         self.colour = os.environ.get("COLOUR")
         self.token = os.environ.get("SHARED_TOKEN")
         self.attempt = current.retry_count
@@ -21,6 +25,7 @@ class DecoratedFlow(FlowSpec):  # type: ignore[misc, unused-ignore]
         self.origin = current.origin_run_id
         if current.retry_count < int(os.environ.get("FAIL_BEFORE", "0")):
             raise RuntimeError(f"attempt {current.retry_count} fails")
+        lineage.wrote(f"metaflow://{current.flow_name}/{current.run_id}")
         self.next(self.caught)
 
     @catch(var="failure", print_exception=False)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import json
 import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from ...wire.exit_codes import DISALLOW_RETRY
+from ...wire.handshake import DATASETS_VARIABLE
 from ...wire.task import Init, StepResult
 from ..flow import command_lines
 from ..flow.call_hook import call_hook
@@ -42,7 +44,8 @@ class Children:
         before_step: Callable[[], None],
     ) -> None:
         self._task, self._store = prepared.task, prepared.store
-        self._environ = prepared.environ
+        self._datasets = folder / "datasets.json"
+        self._environ = {**prepared.environ, DATASETS_VARIABLE: str(self._datasets)}
         self._folder = folder
         self._fork, self._watch, self._protect = fork, watch, protect
         self._before_step = before_step
@@ -60,15 +63,25 @@ class Children:
                 return outcome
             missing = None
         program = self._clone_program(copied) if copied else self._step_program(missing)
+        self._datasets.unlink(missing_ok=True)  # of a loop's iteration before
         outcome = self._run_child(program, step=True)
-        if isinstance(outcome, ChildProgram) or not outcome.ok:
+        if isinstance(outcome, ChildProgram):
             return outcome
-        outcome = _copy_result(copied) if copied else proven(task.step, store.stored())
-        if not outcome.ok and outcome.error:
-            self._watch.say(outcome.error)
-        elif missing:
-            store.mark_initialized(missing)
-        return outcome
+        if outcome.ok:
+            outcome = _copy_result(copied) if copied else proven(task.step, store.stored())
+            if not outcome.ok and outcome.error:
+                self._watch.say(outcome.error)
+            elif missing:
+                store.mark_initialized(missing)
+        return self._with_datasets(outcome)
+
+    def _with_datasets(self, outcome: StepResult) -> StepResult:
+        """The result with what the step, also one that failed, has named."""
+        try:
+            said = json.loads(self._datasets.read_text())
+        except (FileNotFoundError, ValueError):  # it named none, or was killed on the way
+            return outcome
+        return replace(outcome, **{verb: tuple(uris) or None for verb, uris in said.items()})
 
     def _call_hooks(self) -> StepResult | ChildProgram:
         """All of them, though one fails; the first failure counts."""

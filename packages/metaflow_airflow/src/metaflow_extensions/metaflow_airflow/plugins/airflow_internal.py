@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import KeysView, Set
+from pathlib import Path
 from typing import Any
 
 from metaflow.decorators import StepDecorator
@@ -12,6 +13,7 @@ from metaflow.unbounded_foreach import UnboundedForeachInput
 from metaflow_airflow import lineage
 from metaflow_airflow.airflow_run import AirflowRun
 from metaflow_airflow.compat.metaflow_current import set_current, trigger_of
+from metaflow_airflow.wire.handshake import DATASETS_VARIABLE
 
 _METADATA = {
     "airflow-dag-id": "METAFLOW_AIRFLOW_DAG_ID",
@@ -45,7 +47,6 @@ class AirflowInternalDecorator(StepDecorator):
         inputs: Any,
     ) -> None:
         """Register the task instance; set what @environment asks for and the DAG file left out."""
-        self._task_datastore = task_datastore
         set_current("airflow", AirflowRun.from_variables(os.environ))
         values = {
             field: os.environ[variable]
@@ -113,6 +114,7 @@ class AirflowInternalDecorator(StepDecorator):
 
     def _save_datasets(self) -> None:
         datasets = lineage.said()
-        if any(datasets.values()):
+        file = os.environ.get(DATASETS_VARIABLE)
+        if file and any(datasets.values()):
             # No artifact: later steps would inherit it, joins would have to merge it.
-            self._task_datastore.save_metadata({lineage.DATASETS: datasets})
+            Path(file).write_text(json.dumps(datasets))
