@@ -42,10 +42,3 @@ def test_a_log_is_shown_without_what_metaflow_writes_before_each_line():
     )
 
     assert task_files.log_text(data) == "first\nsecond [x]\nbare"
-
-
-def test_what_a_task_read_and_wrote_is_in_the_file_of_its_last_attempt():
-    names = ["0.datasets.json", "0.data.json", "10.datasets.json", "9.datasets.json"]
-
-    assert task_files.datasets_file(names) == "10.datasets.json"
-    assert task_files.datasets_file(["0.data.json"]) is None

@@ -4,6 +4,7 @@ import json
 import pickle
 
 import pytest
+from metaflow_airflow.attempt.inputs import DATASETS_KEY
 from metaflow_airflow.pages import datastore, overviews, views
 from metaflow_airflow.pages.page_error import PageError
 from metaflow_airflow.pages.task_address import TaskAddress
@@ -159,11 +160,11 @@ def test_a_run_page_shows_its_steps_cards_and_the_datasets_that_they_named(deplo
     deployed.task("start")
     for index in range(3):
         made(deployed, deployed.task("measure", index), metrics={"letters": index})
-    wrote = {"read": ["s3://b/in"], "wrote": ["s3://b/out"]}
-    deployed.keep(deployed.task("end"), {"0.datasets.json": json.dumps(wrote)})
+    deployed.task("end")
+    deployed.leave("end", DATASETS_KEY, {"read": ["s3://b/in"], "wrote": ["s3://b/out"]})
     card(deployed, "start", "blank", "<p>")
 
-    seen = asyncio.run(overviews.run_page(session, "Hostile", RUN, "metrics.letters"))
+    seen = asyncio.run(overviews.run_page(session, "Hostile", RUN, "metrics.letters", ["Hostile"]))
 
     assert seen["sentence"] == ""
     assert {step: len(found) for step, found in seen["steps"].items()} == {
@@ -171,7 +172,7 @@ def test_a_run_page_shows_its_steps_cards_and_the_datasets_that_they_named(deplo
     }  # fmt: skip
     assert (seen["version"].number, seen["version"].commit) == (1, "c0ffee")
     assert seen["parameters"] == {"city": '"Bergen"'}
-    assert seen["datasets"] == [("end", "read", "s3://b/in"), ("end", "wrote", "s3://b/out")]
+    assert [each.uri for each in seen["datasets"]] == ["s3://b/in", "s3://b/out"]
     assert [each.task_id for each, _ in seen["cards"]] == ["start"]
     assert sorted(cell["metrics.letters"] for cell in seen["cells"].values()) == ["0", "1", "2"]
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.api_fastapi.core_api.security import ReadableDagsFilterDep, requires_access_dag
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -93,10 +93,16 @@ async def card(session: SessionDep, address: Address, name: str) -> Response:
 
 @app.get("/run", dependencies=[_sees_runs, _sees_tasks])
 async def run(
-    request: Request, session: SessionDep, dag_id: str, run_id: str, columns: str = ""
+    request: Request,
+    session: SessionDep,
+    readable: ReadableDagsFilterDep,
+    dag_id: str,
+    run_id: str,
+    columns: str = "",
 ) -> HTMLResponse:
     """The tab of a DAG run: parameters, tags, all tasks with their cards, what led where."""
-    return _page(request, "run.html", **await overviews.run_page(session, dag_id, run_id, columns))
+    seen = await overviews.run_page(session, dag_id, run_id, columns, readable.value or ())
+    return _page(request, "run.html", **seen)
 
 
 @app.get("/dag", dependencies=[_sees_runs, _sees_code])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,8 @@ class HandedOn:
 
     Args:
         by: the asset's URI, or the task's id.
-        dag_id, run_id: the other run; None where nobody did, or nobody waited.
+        dag_id, run_id: the other run; None where nobody did, nobody waited, or it is not to be
+            seen.
     """
 
     by: str
@@ -72,19 +73,23 @@ def tasks_around(
     return around[0], around[1]
 
 
-def causes(session: Session, run: DagRun) -> list[HandedOn]:
-    """What the run was started by: assets and the runs that published them, or a run's task."""
+def causes(session: Session, run: DagRun, readable: Collection[str]) -> list[HandedOn]:
+    """What the run was started by: assets and the runs that published them, or a run's task.
+
+    Args:
+        readable: ids of the DAGs that the reader may see; of another's run nothing is told.
+    """
     found = [
         HandedOn(event.uri, event.source_dag_id, event.source_run_id)
         for event in _known(run.consumed_asset_events)
     ]
     if run.triggered_by == DagRunTriggeredByType.OPERATOR:
         found += _triggering_tasks(session, run)
-    return found
+    return _told(found, readable)
 
 
-def effects(session: Session, run: DagRun) -> list[HandedOn]:
-    """What the run published, and the runs that this started."""
+def effects(session: Session, run: DagRun, readable: Collection[str]) -> list[HandedOn]:
+    """What the run published, and the runs that this started; readable as for `causes`."""
     published = session.scalars(
         select(AssetEvent).where(
             AssetEvent.source_dag_id == run.dag_id, AssetEvent.source_run_id == run.run_id
@@ -94,7 +99,12 @@ def effects(session: Session, run: DagRun) -> list[HandedOn]:
     for event in _known(published):
         started = [HandedOn(event.uri, each.dag_id, each.run_id) for each in event.created_dagruns]
         found += started or [HandedOn(event.uri, None, None)]
-    return found
+    return _told(found, readable)
+
+
+def _told(found: Iterable[HandedOn], readable: Collection[str]) -> list[HandedOn]:
+    told = (each if each.dag_id in readable else HandedOn(each.by, None, None) for each in found)
+    return list(dict.fromkeys(told))
 
 
 def _triggering_tasks(session: Session, run: DagRun) -> list[HandedOn]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from metaflow_airflow import urls
 from metaflow_airflow.pages import chosen, lookup, neighbours, task_files
+from metaflow_airflow.pages.ancestry import ancestry
 from metaflow_airflow.pages.datastore import Datastore
 from metaflow_airflow.pages.lookup import Instance
 from metaflow_airflow.pages.page_error import PageError
@@ -21,11 +23,14 @@ _ITEMS = 1000  # of one run, whose chosen artifacts are read
 _CARDS = 12  # of a run, shown at once
 
 
-async def run_page(session: Session, dag_id: str, run_id: str, columns: str) -> dict[str, Any]:
+async def run_page(
+    session: Session, dag_id: str, run_id: str, columns: str, readable: Collection[str]
+) -> dict[str, Any]:
     """A DAG run: parameters, tags, tasks, cards, what led to it and what it led to.
 
     Args:
         columns: names of artifacts to show of each item.
+        readable: ids of the DAGs that the reader may see.
 
     Raises:
         PageError: there is no such run.
@@ -46,20 +51,19 @@ async def run_page(session: Session, dag_id: str, run_id: str, columns: str) -> 
         },
         "version": (await asked(lookup.versions_of, session, [run])).get(run_id),
         "codes": sorted({each.code for each in found if each.code}),
-        "causes": await asked(neighbours.causes, session, run),
-        "effects": await asked(neighbours.effects, session, run),
+        "causes": await asked(neighbours.causes, session, run, readable),
+        "effects": await asked(neighbours.effects, session, run, readable),
+        "datasets": await asked(ancestry, session, dag_id, run_id, readable),
         "steps": _by_step(found),
         "columns": names,
         "cells": {},
         "cards": [],
-        "datasets": [],
         "moving": str(run.state) in ("running", "queued"),
         "sentence": "",
     }
     try:
         artifacts, cards = await stores(record)
         seen["cards"] = await _cards_of_run(cards, record.flow, found)
-        seen["datasets"] = await _datasets(artifacts, found)
         if names:
             items = [each.pathspec for each in found if each.map_index >= 0 and each.pathspec]
             seen["cells"] = await chosen.cells(artifacts, items[:_ITEMS], names)
@@ -129,24 +133,6 @@ async def _cards_of_run(
         for (instance, _), names in zip(waiting, listed, strict=True)
         for card in task_files.cards(each.name for each in names)
     ][:_CARDS]
-
-
-async def _datasets(store: Datastore, found: list[Instance]) -> list[tuple[str, str, str]]:
-    """What the steps outside of a foreach read and wrote: step, "read" or "wrote", URI."""
-    tasks = [(each, each.pathspec) for each in found if each.map_index < 0 and each.pathspec]
-
-    async def of(pathspec: str) -> dict[str, list[str]]:
-        name = task_files.datasets_file(each.name for each in await store.names(pathspec))
-        content = await store.read(f"{pathspec}/{name}") if name else None
-        return json.loads(content) if content else {}
-
-    said = await asyncio.gather(*(of(pathspec) for _, pathspec in tasks))
-    return [
-        (task.task_id, verb, uri)
-        for (task, _), datasets in zip(tasks, said, strict=True)
-        for verb in ("read", "wrote")
-        for uri in datasets.get(verb, ())
-    ]
 
 
 def _by_step(found: list[Instance]) -> dict[str, list[Instance]]:

@@ -3,7 +3,6 @@
 <root>/<flow>/<run>/<step>/<task>/<attempt>.data.json          artifacts, by their content's key
 <root>/<flow>/<run>/<step>/<task>/<attempt>.DONE.lock          the attempt has ended
 <root>/<flow>/<run>/<step>/<task>/<attempt>.task_stdout.log
-<root>/<flow>/<run>/<step>/<task>/<attempt>.datasets.json      what it said that it read and wrote
 <root>/<flow>/data/<key[:2]>/<key>                             content
 <cards>/<flow>/runs/<run>/steps/<step>/tasks/<task>/cards/<type>[-<id>]-<hash>.html
 """
@@ -14,8 +13,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from metaflow_airflow.lineage import DATASETS
 
 _ATTEMPT = re.compile(r"^(\d+)\.(attempt\.json|DONE\.lock|data\.json)$")
 _LOG = re.compile(r"^(\d+)\.(\w+)_(stdout|stderr)\.log$")
@@ -99,12 +96,6 @@ def cards(names: Iterable[str]) -> list[Card]:
     """The cards of a task, from the names of its card files."""
     matches = (_CARD.match(name) for name in sorted(names))
     return [Card(found[0], found["type"], found["id"]) for found in matches if found]
-
-
-def datasets_file(names: Iterable[str]) -> str | None:
-    """Of a task's files the one in which its last attempt says what it read and wrote."""
-    said = [name for name in names if name.endswith(f".{DATASETS}")]
-    return max(said, key=lambda name: int(name.split(".")[0]), default=None)
 
 
 def cards_path(pathspec: str) -> str:
