@@ -79,36 +79,49 @@ def test_the_counts_are_those_of_the_real_files(pipeline):
     assert figures(pipeline, "set aside: refund")[-2:] == [64, 57]
 
 
-def test_it_says_what_to_open_next(stack, pipeline):
-    assert stack.airflow_url in pipeline
-    pages = re.findall(rf"{stack.airflow_url}/dags/\S+/plugin/(\S+)", pipeline)
-    assert pages == ["metaflow-run", "metaflow-task"] * 2
+def test_it_says_what_to_open_next(stack, pipeline, page):
+    links = re.findall(rf"{stack.airflow_url}/dags/\S+/plugin/\S+", pipeline)
+
+    assert [link.rpartition("/")[2] for link in links] == ["metaflow-run", "metaflow-task"] * 2
+    for link in links:
+        page.goto(link)
+        tab(page, link.rpartition("-")[2]).get_by_role("heading", level=1).wait_for()
+
+
+def tab(page, route, dag_id=""):
+    """What stands in Metaflow's tab of a DAG, and not in the one that was there before a click."""
+    return page.frame_locator(f"iframe[src*='/metaflow/{route}?dag_id={dag_id}']")
 
 
 def test_clicks_alone_lead_from_the_dag_to_the_card_and_to_the_predictions_lineage(pipeline, page):
-    tab = page.frame_locator("iframe[src*='/metaflow/']")
-
-    def to_newest_run(dag_id):
-        page.get_by_role("link", name="Dags", exact=True).first.click()
-        page.get_by_role("link", name=dag_id, exact=True).first.click()
-        page.get_by_role("link", name="Metaflow", exact=True).click()
-        tab.get_by_role("region", name="Newest runs").get_by_role("link").first.click()
-        page.wait_for_url("**/plugin/metaflow-run")
-        return tab.get_by_role("region", name="Lineage")
+    train, predict = (f"trip_duration.prod.{name}TripDurationFlow" for name in ("Train", "Predict"))
 
     page.goto("/")
-    lineage = to_newest_run("trip_duration.prod.TrainTripDurationFlow")
-    lineage.get_by_role("link", name=re.compile("data_engineering_dag")).wait_for()
-    tab.get_by_role("link", name="evaluate", exact=True).click()
-    page.wait_for_url("**/tasks/evaluate/plugin/metaflow-task")
-    tab.frame_locator("iframe.card").get_by_text("RMSE").first.wait_for()
+    page.get_by_role("link", name="Dags", exact=True).first.click()
+    page.get_by_role("link", name=train, exact=True).first.click()
+    page.wait_for_url(f"**/dags/{train}**")
+    page.get_by_role("link", name="Metaflow", exact=True).click()
+    runs = tab(page, "dag", train).get_by_role("region", name="Newest runs")
+    runs.get_by_role("link").first.click()
+    run = tab(page, "run", train)
+    run.get_by_role("link", name="evaluate", exact=True).click()
+    task = tab(page, "task", train)
+    task.frame_locator("iframe.card").get_by_text("RMSE").first.wait_for()
+    task.get_by_role("link", name="run", exact=True).click()
 
-    lineage = to_newest_run("trip_duration.prod.PredictTripDurationFlow").inner_text()
-    features, model = re.findall(r"predict read\s+(\S+)", lineage)
-    assert features.startswith("s3://")
-    assert model.startswith("metaflow://TrainTripDurationFlow/")
-    [written] = re.findall(r"predict wrote\s+(\S+)", lineage)
-    assert "/predictions/" in written
+    datasets = run.get_by_role("table", name=re.compile("Datasets"))
+    datasets.get_by_role("link", name=re.compile("data_engineering_dag")).first.wait_for()
+    datasets.get_by_role("row", name=re.compile("metaflow://Train")).get_by_role(
+        "link", name=predict
+    ).first.click()
+    datasets = tab(page, "run", predict).get_by_role("table", name=re.compile("Datasets"))
+    datasets.wait_for()
+    uris = datasets.get_by_role("code").all_inner_texts()
+    model = next(uri for uri in uris if uri.startswith("metaflow://TrainTripDurationFlow/"))
+    assert all("/features/" in uri for uri in uris[: uris.index(model)])
+    assert "/predictions/" in uris[-1]
+    datasets.get_by_role("link", name=model).click()
+    tab(page, "run", train).get_by_role("heading", level=1).wait_for()
 
 
 def test_each_step_is_one_task_instance_and_each_candidate_one_of_fit(stack, pipeline):

@@ -44,7 +44,9 @@ class Picture:
 
 PICTURES = (
     Picture("task", TRAIN, "runs/{run}/tasks/evaluate/plugin/metaflow-task", "RMSE", card=True),
-    Picture("run-dark", PREDICT, "runs/{run}/plugin/metaflow-run", "predict wrote", theme="dark"),
+    Picture(
+        "run-dark", PREDICT, "runs/{run}/plugin/metaflow-run", "this run, predict", theme="dark"
+    ),
     Picture("run-narrow", TRAIN, "runs/{run}/plugin/metaflow-run", "Lineage", width=NARROW),
     Picture(
         "dag-narrow-dark", TRAIN, "plugin/metaflow-dag", "Newest runs", theme="dark", width=NARROW

@@ -106,6 +106,20 @@ def test_values_of_items_travel_once():
     assert conclude(START, found).outcome.values == ("a", "b")
 
 
+def test_an_item_in_a_pod_is_called_as_its_foreach_step_or_the_step_before_it_says():
+    first = step("first", Upstream("start", 0), depth=1)
+    first = replace(first, step=replace(first.step, each="start"))
+    second = step("second", Upstream("other", 0), Upstream("first", 1), depth=1)
+    this = replace(THIS, map_index=1, path=(1,))
+    start = Reference("r/start/t", cardinality=2, values=("a", "b"))
+    before = Reference("r/first/t", path=(1,), map_index=1, label="item=b")
+
+    assert recipe.label_of(first, this, [[start]]) == "item=b"
+    assert recipe.label_of(second, this, [[start], [before]]) == "item=b"
+    assert recipe.label_of(first, this, [[replace(start, values=())]]) is None
+    assert recipe.label_of(first, replace(this, label="item=c"), [[start]]) == "item=c"
+
+
 def test_too_many_items_are_refused_before_there_is_a_list():
 
     refused = conclude(START, result(cardinality=10**15), most_items=1024)

@@ -1,147 +1,22 @@
-"""The trigger of a step's pod as the triggerer runs it, before an API server over real HTTP.
-
-What the supervisor answers is given, as in Airflow's own tests; the trigger, the SDK, the
-provider's hook and the client are the real ones.
-"""
+"""How the trigger of a step's pod ends its task."""
 
 import asyncio
 import json
-from contextlib import aclosing
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from metaflow_airflow.attempt.step_definition import StepDefinition
+from metaflow_airflow.attempt.inputs import Reference, Upstream
 from metaflow_airflow.operators import site
-from metaflow_airflow.operators.pod_trigger import PodTrigger
-from metaflow_airflow.plan.step import Deployment, PlannedStep, Pod, Trigger
+from metaflow_airflow.plan.step import PlannedStep, Pod, Trigger
 from metaflow_airflow.pods.command import TASK_VARIABLE
 from metaflow_airflow.pods.hub import Hubs
 from metaflow_airflow.wire.payload import unpack
 from metaflow_airflow.wire.task import StepResult
 
-from .fake import NAMESPACE, FakeApiServer, refusal
+from .fake import refusal
 from .on_fake import DONE, stamped
 from .real_cluster.real import until
-
-DEFINITION = StepDefinition(
-    flow="Flow",
-    deployment=Deployment("flow.py", "s3://code", "0" * 40, "s3", "s3://root"),
-    step=PlannedStep("start", pod=Pod(image="image:1")),
-    upstream=(),
-    depth=0,
-    may_skip=False,
-    retries=0,
-)
-
-
-RUN = SimpleNamespace(
-    logical_date=None, data_interval_start=None, data_interval_end=None, partition_key="event 7"
-)
-
-
-class Supervisor:
-    """Answers what the SDK asks: one variable, the states of tasks, values left under keys."""
-
-    def __init__(self):
-        self.variables: dict[str, str] = {}
-        self.xcoms: dict[str, object] = {}
-        self.state = "deferred"
-
-    def send(self, msg):
-        from airflow.sdk.exceptions import ErrorType
-        from airflow.sdk.execution_time import comms
-
-        kind = type(msg).__name__
-        if kind == "GetVariable":
-            if msg.key in self.variables:
-                return comms.VariableResult(key=msg.key, value=self.variables[msg.key])
-            return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND)
-        if kind == "PutVariable":
-            self.variables[msg.key] = msg.value
-        elif kind == "GetTaskStates":
-            states = dict.fromkeys(msg.task_ids, self.state)
-            return comms.TaskStatesResult(task_states={msg.run_ids[0]: states})
-        elif kind == "SetXCom":
-            self.xcoms[msg.key] = msg.value
-        return comms.OKResponse(ok=True)
-
-    async def asend(self, msg):
-        return self.send(msg)
-
-
-@pytest.fixture
-def supervisor(monkeypatch):
-    from airflow.sdk.execution_time import task_runner
-
-    supervisor = Supervisor()
-    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
-    site.this_site.cache_clear()
-    yield supervisor
-    site.this_site.cache_clear()
-
-
-@pytest.fixture
-def play(supervisor, monkeypatch, tmp_path):
-    """Plays a scenario with a server and a function that starts a trigger."""
-
-    def play(scenario):
-        async def main():
-            server = FakeApiServer()
-            async with server.serve():
-                config = {
-                    "apiVersion": "v1",
-                    "kind": "Config",
-                    "current-context": "it",
-                    "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-                    "clusters": [{"name": "it", "cluster": {"server": server.url}}],
-                    "users": [{"name": "it", "user": {"token": "any"}}],
-                }
-                extra = {"kube_config": json.dumps(config), "namespace": NAMESPACE}
-                connection = {"conn_type": "kubernetes", "extra": extra}
-                monkeypatch.setenv("AIRFLOW_CONN_CLUSTER_OF_TESTS", json.dumps(connection))
-                await asyncio.wait_for(scenario(server), 60)
-
-        asyncio.run(main())
-
-    return play
-
-
-def trigger(number=1, definition=DEFINITION, **instance):
-    made = PodTrigger(definition.to_json(), "cluster_of_tests")
-    dag = SimpleNamespace(max_active_tasks=16, params={})
-    task = SimpleNamespace(dag=dag, retries=0, template_ext=(), template_fields=())
-    values: dict[str, Any] = {
-        "id": f"0198-{number}",
-        "dag_id": "Flow",
-        "run_id": "manual",
-        "task_id": "start",
-        "map_index": -1,
-        "try_number": 1,
-        "task": task,
-        **instance,
-    }
-    ti: Any = SimpleNamespace(**values)
-    made.task_instance = ti
-    ti.get_template_context = lambda: {"ti": ti, "dag": dag, "dag_run": RUN, "params": {}}
-    return made
-
-
-async def first_event(made):
-    async with aclosing(made.run()) as events:
-        return await anext(events)
-
-
-async def begun(server, made):
-    """The task that waits for its event, and the name of its pod, whose container runs."""
-    event = asyncio.create_task(first_event(made))
-    await until(lambda: server.pods or event.done(), "the pod")
-    if event.done():
-        event.result()
-    (name,) = server.pods
-    server.container(name, {"running": {}}, phase="Running")
-    return event, name
+from .triggers import DEFINITION, begun, first_event, trigger
 
 
 def test_a_step_that_is_done_ends_the_task_with_what_others_need_and_its_pod_goes(play):
@@ -157,6 +32,26 @@ def test_a_step_that_is_done_ends_the_task_with_what_others_need_and_its_pod_goe
         assert name in server.pods, "whoever takes over still finds how it ended"
         await made.on_kill()
         assert server.pods == {}
+
+    play(scenario)
+
+
+def test_an_item_that_a_worker_made_keeps_its_name_in_a_pod(play):
+    step = PlannedStep("fit", after=("start",), each="start", depth=1, pod=Pod(image="image:1"))
+    definition = replace(DEFINITION, step=step, upstream=(Upstream("start", 0),), depth=1)
+
+    async def pull(**asked):
+        assert (asked["task_ids"], asked["map_indexes"]) == ("start", [-1])
+        if asked["key"] == "return_value":
+            return [[{"label": "item=Bronx"}, {"label": "item=Queens"}]]
+        return [Reference("run/start/t", cardinality=2).to_xcom()]
+
+    async def scenario(server):
+        made = trigger(definition=definition, task_id="fit", map_index=1, axcom_pull=pull)
+        event, name = await begun(server, made)
+        server.container(name, {"terminated": DONE})
+        [outcome] = (await event).xcoms.values()
+        assert (outcome["label"], outcome["path"]) == ("item=Queens", (1,))
 
     play(scenario)
 

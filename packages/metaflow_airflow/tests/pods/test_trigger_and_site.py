@@ -5,16 +5,14 @@ import os
 
 from .fake import NAMESPACE
 from .on_fake import DONE
-from .test_trigger import (
+from .triggers import (
     begun,
     first_event,
-    play,  # noqa: F401 - a fixture
-    supervisor,  # noqa: F401 - a fixture
     trigger,
 )
 
 
-def test_a_pod_beyond_the_sites_bounds_is_refused_at_once(play, monkeypatch):  # noqa: F811
+def test_a_pod_beyond_the_sites_bounds_is_refused_at_once(play, monkeypatch):
     async def scenario(server):
         monkeypatch.setenv("METAFLOW_AIRFLOW_POD_NAMESPACES", "elsewhere")
         found = await first_event(trigger())
@@ -25,7 +23,7 @@ def test_a_pod_beyond_the_sites_bounds_is_refused_at_once(play, monkeypatch):  #
     play(scenario)
 
 
-def test_a_token_that_was_renewed_in_its_file_is_taken(play, tmp_path, monkeypatch):  # noqa: F811
+def test_a_token_that_was_renewed_in_its_file_is_taken(play, tmp_path, monkeypatch):
     async def scenario(server):
         renewed = tmp_path / "token"
         renewed.write_text("first")

@@ -106,11 +106,11 @@ def item(reference: Reference, index: int) -> dict[str, Any]:
     return {
         "path": [*reference.path, index],
         "parent": reference.map_index,
-        "label": _label(reference, index),
+        "label": label(reference, index),
     }
 
 
-def _label(reference: Reference, index: int) -> str:
+def label(reference: Reference, index: int) -> str:
     """The item's value, behind that of the item which it lies in; its index where that is unknown.
 
     Metaflow has cut each value to 30 characters; Airflow's column holds 250.
@@ -119,5 +119,5 @@ def _label(reference: Reference, index: int) -> str:
     if index >= len(reference.values):
         return "/".join(filter(None, [around, str(index)]))
     own = " ".join(reference.values[index].split())
-    label = f"{around}/{own}" if around else f"item={own}"
-    return label if len(label) <= _LABEL else f"…{label[1 - _LABEL :]}"
+    whole = f"{around}/{own}" if around else f"item={own}"
+    return whole if len(whole) <= _LABEL else f"…{whole[1 - _LABEL :]}"

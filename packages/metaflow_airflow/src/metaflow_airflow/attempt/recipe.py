@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from metaflow_airflow.attempt.inputs import Reference, item
+from metaflow_airflow.attempt.inputs import Reference, item, label
 from metaflow_airflow.attempt.run_events import parameters_of
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.attempt.tries import Try, chosen_inputs, reference, step_task
@@ -89,6 +89,26 @@ def needed(definition: StepDefinition, this: Try) -> list[Need]:
             map_index = this.parent
         found.append(Need(upstream.step, map_index, definition.may_skip))
     return found
+
+
+def label_of(
+    definition: StepDefinition, this: Try, found: Sequence[Sequence[Reference]]
+) -> str | None:
+    """What the UI shows of the try's item, where its task was not given it; None: nobody knows.
+
+    Args:
+        found: the outcomes for each of the needs, in their order.
+    """
+    if this.label or not this.path:
+        return this.label
+    for upstream, references in zip(definition.upstream, found, strict=True):
+        for each in references:
+            if upstream.step == definition.step.each and each.values:
+                if each.path == tuple(this.path[:-1]):
+                    return label(each, this.path[-1])
+            elif upstream.depth == definition.depth and each.label:
+                return each.label
+    return None
 
 
 def decide(

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from metaflow_airflow.attempt import recipe, tries
-from metaflow_airflow.attempt.inputs import DATASETS_KEY, XCOM_KEY
+from metaflow_airflow.attempt.inputs import DATASETS_KEY, XCOM_KEY, Reference
 from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.attempt.tries import Try
 from metaflow_airflow.compat import airflow as compat
-from metaflow_airflow.operators import fetch
+from metaflow_airflow.operators import fetch, lineage_events
 from metaflow_airflow.operators.cluster_connection import connect_cluster
 from metaflow_airflow.operators.links import pod_link, ui_link
 from metaflow_airflow.operators.site import this_site
@@ -27,7 +28,7 @@ from metaflow_airflow.pods.hub import Hub, Hubs
 from metaflow_airflow.pods.life import PodLife
 from metaflow_airflow.pods.patience import Limits
 from metaflow_airflow.pods.spec import manifest
-from metaflow_airflow.wire.task import StepTask
+from metaflow_airflow.wire.task import StepResult, StepTask
 
 LIFE_KEY = "metaflow_life"
 _GRACE = 60  # seconds that Metaflow's own timeout has before ours
@@ -65,6 +66,7 @@ class PodTrigger(BaseTrigger):
             await fetch.outcomes_in_trigger(self._ti, need)
             for need in recipe.needed(definition, this)
         ]
+        this = replace(this, label=await self._label(definition, this, found))
         todo = recipe.decide(definition, this, found)
         if isinstance(todo, recipe.Skip):
             self.log.info("%s", todo.why)
@@ -74,6 +76,7 @@ class PodTrigger(BaseTrigger):
             yield await self._failed(definition, this, recipe.Failed(todo.sentence, retry=False))
             return
         self.log.info("Metaflow task %s, attempt %d", todo.task.pathspec, todo.task.attempt)
+        await lineage_events.started(definition, self._ti)
         async for event in self._run_pod(definition, this, todo.task):
             yield event
             # Airflow cancels this trigger when it has recorded the event, and the pod goes then
@@ -96,7 +99,7 @@ class PodTrigger(BaseTrigger):
             hub, identity = await self._hub(definition), await self._identity()
         except ConnectError as error:
             no_pod = recipe.Failed(f"Step {task.pathspec} got no pod: {error}", retry=True)
-            yield await self._failed(definition, this, no_pod)
+            yield await self._failed(definition, this, no_pod, task)
             return
         links = ui_link(task.flow, task.pathspec)
         links |= pod_link(hub.cluster.namespace, identity.name)
@@ -115,7 +118,7 @@ class PodTrigger(BaseTrigger):
             described = Bounds.from_environment(os.environ).applied(described)
         except OutOfBoundsError as error:
             refused = recipe.Failed(f"Step {task.pathspec} got no pod: {error}.", retry=False)
-            yield await self._failed(definition, this, refused)
+            yield await self._failed(definition, this, refused, task)
             return
         self._life = PodLife(
             hub,
@@ -134,12 +137,14 @@ class PodTrigger(BaseTrigger):
             await compat.push_in_trigger(self._ti, DATASETS_KEY, ending.result.datasets)
         if not ending.ok or ending.result is None:
             sentence = f"Step {task.pathspec_of(ending.result)} failed: {ending.sentence}"
-            yield await self._failed(definition, this, recipe.Failed(sentence, retry=ending.retry))
+            failed = recipe.Failed(sentence, retry=ending.retry)
+            yield await self._failed(definition, this, failed, task, ending.result)
             return
         end = recipe.conclude(definition, this, task, ending.result)
         if isinstance(end, recipe.Failed):
-            yield await self._failed(definition, this, end)
+            yield await self._failed(definition, this, end, task, ending.result)
             return
+        await lineage_events.ended(definition, self._ti, task, ending.result)
         if definition.step.publishes:
             # Only a worker publishes events.
             yield TriggerEvent({"outcome": end.outcome.to_xcom()})  # type: ignore[no-untyped-call]
@@ -177,9 +182,16 @@ class PodTrigger(BaseTrigger):
         )
 
     async def _failed(
-        self, definition: StepDefinition, this: Try, end: recipe.Failed
+        self,
+        definition: StepDefinition,
+        this: Try,
+        end: recipe.Failed,
+        task: StepTask | None = None,
+        result: StepResult | None = None,
     ) -> TriggerEvent:
         self.log.error("%s", end.sentence)
+        if task is not None:
+            await lineage_events.ended(definition, self._ti, task, result, end.sentence)
         await compat.push_in_trigger(
             self._ti, LIFE_KEY, tries.life_record(this, definition.retries)
         )
@@ -215,6 +227,16 @@ class PodTrigger(BaseTrigger):
         task_id = items_task(str(definition.step.each))
         [items] = await compat.pull_in_trigger(self._ti, task_id, compat.RETURNED, [-1])
         return dict(items[map_index])
+
+    async def _label(
+        self, definition: StepDefinition, this: Try, found: Sequence[Sequence[Reference]]
+    ) -> str | None:
+        """Of the item. A foreach step that a worker ran has it with the items that it returned."""
+        label, each = recipe.label_of(definition, this, found), definition.step.each
+        if label is None and definition.depth == 1 and each in definition.step.after:
+            [items] = await compat.pull_in_trigger(self._ti, str(each), compat.RETURNED, [-1])
+            return str(items[this.map_index]["label"]) if items else None
+        return label
 
     async def _is_current(self) -> bool:
         ti = self._ti

@@ -148,8 +148,13 @@ class _Asked:
         )
         for event in self._session.scalars(asked.order_by(AssetEvent.timestamp.desc())):
             if (uri := event.extra.get("uri")) in uris:
-                place = (event.source_dag_id, event.source_run_id, event.source_task_id)
-                by = Place(*map(str, place), int(event.source_map_index), is_step=False)
+                by = Place(
+                    dag_id=str(event.source_dag_id),
+                    run_id=str(event.source_run_id),
+                    task_id=str(event.source_task_id),
+                    map_index=-1 if event.source_map_index is None else event.source_map_index,
+                    is_step=False,
+                )
                 yield _Said(by, wrote=(str(uri),))
 
     def name_runs(self, found: Mapping[str, Dataset]) -> None:

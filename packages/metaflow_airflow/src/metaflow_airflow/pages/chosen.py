@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
 from metaflow_airflow.pages import task_files
-from metaflow_airflow.pages.datastore import Datastore
+from metaflow_airflow.pages.datastore import MOST_BYTES, Datastore
 from metaflow_airflow.pages.page_error import PageError
-from metaflow_airflow.pages.plain_values import MOST_BYTES, NotPlainError, plain_value
+from metaflow_airflow.pages.plain_values import MOST_BYTES as LOOKED_INTO
+from metaflow_airflow.pages.plain_values import NotPlainError, plain_value
 
 MOST_NAMES = 8
 _LENGTH = 60  # characters of a cell
-_AT_ONCE = 32  # questions to the datastore
+# So many objects are read side by side and looked into in one thread, two parts at a time.
+_PART, _AT_ONCE = 16, 2
+
+_T = TypeVar("_T")
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -35,18 +39,30 @@ async def cells(
     Raises:
         PageError: the datastore cannot be read in time.
     """
-    free = asyncio.Semaphore(_AT_ONCE)
     steps = sorted({each.rpartition("/")[0] for each in pathspecs})
     listed = await asyncio.gather(*(store.names_of_tasks(step) for step in steps))
     files = dict(zip(steps, listed, strict=True))
-
-    async def of(pathspec: str) -> dict[str, str]:
-        step, _, task = pathspec.rpartition("/")
-        async with free:
-            return await _of_task(store, pathspec, files[step].get(task, ()), names)
-
-    found = await asyncio.gather(*(of(each) for each in pathspecs))
-    return dict(zip(pathspecs, found, strict=True))
+    data = {
+        pathspec: f"{pathspec}/{ended[-1]}.data.json"
+        for pathspec in pathspecs
+        if (ended := _ended(files[pathspec.rpartition("/")[0]].get(pathspec.rpartition("/")[2])))
+    }
+    objects = await _each(store, data.values(), MOST_BYTES, _objects)
+    wanted: dict[str, set[str]] = {}  # which names are of a content: items often share one
+    for pathspec, path in data.items():
+        for name in names:
+            if key := (objects[path] or {}).get(name.split(".")[0]):
+                wanted.setdefault(_content(pathspec, key), set()).add(name)
+    texts = await _each(
+        store, wanted, LOOKED_INTO, lambda path, packed: _texts(packed, wanted[path])
+    )
+    found: dict[str, dict[str, str]] = {}
+    for pathspec in pathspecs:
+        known = objects.get(data.get(pathspec, "")) or {}
+        contents = {n: known.get(n.split(".")[0]) for n in names}
+        cell = {n: (texts[_content(pathspec, k)] or {}).get(n) for n, k in contents.items() if k}
+        found[pathspec] = {name: text for name, text in cell.items() if text is not None}
+    return found
 
 
 def shown(value: Any, keys: Sequence[str]) -> str | None:
@@ -62,40 +78,54 @@ def shown(value: Any, keys: Sequence[str]) -> str | None:
     return text if len(text) <= _LENGTH else text[: _LENGTH - 1] + "…"
 
 
-async def _of_task(
-    store: Datastore, pathspec: str, files: Iterable[str], names: Sequence[str]
-) -> dict[str, str]:
-    artifacts = await _artifacts(store, pathspec, files)
-    seen: dict[str, str] = {}
-    values: dict[str, Any] = {}
-    for name in names:
-        first, *keys = name.split(".")
-        if first not in artifacts:
-            continue
-        if first not in values:
-            values[first] = await _value(store, artifacts[first])
-        text = shown(values[first], keys)
-        if text is not None and values[first] is not None:
-            seen[name] = text
-    return seen
+async def _each(
+    store: Datastore, paths: Iterable[str], most: int, make: Callable[[str, bytes], _T]
+) -> dict[str, _T | None]:
+    """What is made of each object, in a thread; None where there is none, or it is too large."""
+    free = asyncio.Semaphore(_AT_ONCE)
+    left = list(paths)
+
+    async def read(path: str) -> bytes | None:
+        try:
+            return await store.read(path, most)
+        except PageError as error:
+            if error.status != 413:
+                raise
+            return None
+
+    async def some(part: Sequence[str]) -> list[_T | None]:
+        async with free:
+            contents = await asyncio.gather(*(read(path) for path in part))
+            return await run_in_threadpool(
+                lambda: [
+                    None if content is None else make(path, content)
+                    for path, content in zip(part, contents, strict=True)
+                ]
+            )
+
+    parts = [left[start : start + _PART] for start in range(0, len(left), _PART)]
+    made = await asyncio.gather(*(some(part) for part in parts))
+    return dict(zip(left, (each for part in made for each in part), strict=True))
 
 
-async def _artifacts(store: Datastore, pathspec: str, files: Iterable[str]) -> dict[str, str]:
-    """Where each artifact's content is, of the last attempt that ended."""
-    attempts = task_files.attempts(files)
-    ended = [attempt.number for attempt in attempts if attempt.ended]
-    data = await store.read(f"{pathspec}/{ended[-1]}.data.json") if ended else None
-    if not data:
-        return {}
-    flow = pathspec.split("/")[0]
-    objects = json.loads(data).get("objects", {})
-    return {name: f"{flow}/data/{key[:2]}/{key}" for name, key in objects.items()}
+def _ended(files: Iterable[str] | None) -> list[int]:
+    return [attempt.number for attempt in task_files.attempts(files or ()) if attempt.ended]
 
 
-async def _value(store: Datastore, path: str) -> Any:
+def _objects(_: str, data: bytes) -> Mapping[str, str]:
+    found: Mapping[str, str] = json.loads(data).get("objects", {})
+    return found
+
+
+def _content(pathspec: str, key: str) -> str:
+    return f"{pathspec.split('/')[0]}/data/{key[:2]}/{key}"
+
+
+def _texts(packed: bytes, names: Iterable[str]) -> dict[str, str]:
+    """The cells of an artifact, by name; of None, and of what is not plain, there are none."""
     try:
-        return await run_in_threadpool(plain_value, await store.read(path, MOST_BYTES) or b"")
-    except (NotPlainError, PageError) as error:
-        if isinstance(error, PageError) and error.status != 413:
-            raise
-        return None  # not plain, or too large for a cell
+        value = plain_value(packed)
+    except NotPlainError:
+        return {}
+    cells = {name: shown(value, name.split(".")[1:]) for name in names} if value is not None else {}
+    return {name: text for name, text in cells.items() if text is not None}

@@ -224,7 +224,7 @@ def _instance(record: Record, run_id: str, found: Any, reference: Reference | No
         task_id=found.task_id,
         map_index=found.map_index,
         state=str(found.state or "none"),
-        label=_label(found),
+        label=_label(found, reference),
         began=found.start_date,
         seconds=found.duration,
         pathspec=f"{record.flow}/{reference.pathspec}"
@@ -244,7 +244,8 @@ def _pathspec(record: Record, run_id: str, found: Any) -> str | None:
     return f"{record.flow}/{run}/{found.task_id}/{task}"
 
 
-def _label(found: Any) -> str:
+def _label(found: Any, reference: Reference | None) -> str:
     if found.map_index < 0:
         return ""
-    return str(found.label or found.map_index)
+    # Airflow takes no label from a trigger: of an item in a pod its step has said it.
+    return str(found.label or (reference and reference.label) or found.map_index)

@@ -226,7 +226,7 @@ class StepResult:
         return {verb: list(uris) for verb, uris in said.items() if uris}
 
     def to_json(self, at_most: int | None = None) -> str:
-        """As JSON text of at most so many bytes: values and datasets are left out, the error cut."""
+        """As JSON text, of at most so many bytes: values and datasets left out, the error cut."""
         # What is not said leaves room, and is not unknown to an older reader.
         values = {key: value for key, value in asdict(self).items() if value is not None}
         text = json.dumps(values)

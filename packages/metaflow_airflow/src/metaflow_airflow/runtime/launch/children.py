@@ -81,7 +81,8 @@ class Children:
             said = json.loads(self._datasets.read_text())
         except (FileNotFoundError, ValueError):  # it named none, or was killed on the way
             return outcome
-        return replace(outcome, **{verb: tuple(uris) or None for verb, uris in said.items()})
+        read, wrote = tuple(said["read"]) or None, tuple(said["wrote"]) or None
+        return replace(outcome, read=read, wrote=wrote)
 
     def _call_hooks(self) -> StepResult | ChildProgram:
         """All of them, though one fails; the first failure counts."""
