@@ -143,11 +143,11 @@ def test_share_artifact(datastore):
     assert datastore.get_task_datastore("1", "start", "b")["x"] == 3
 
 
-def test_clone_task(datastore, tmp_path, monkeypatch):
+def test_write_clone(datastore, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(datastore, "a", x=3, _task_ok=True)
     metadata = upstream.open_metadata("F", "local")
-    upstream.clone_task("F", "1/start/a", ("2", "b", 0), datastore, metadata)
+    upstream.write_clone("F", "1/start/a", ("2", "b", 0), datastore, metadata)
     assert datastore.get_task_datastore("2", "start", "b")["x"] == 3
 
 

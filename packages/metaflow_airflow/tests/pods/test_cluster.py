@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from metaflow_airflow.pods.cluster_errors import ClusterError, UnreachableError
+from metaflow_airflow.pods.cluster_errors import ClusterError, ClusterUnreachableError
 from metaflow_airflow.pods.sign_in import SignIn
 
 from .fake import quota_conflict, refusal
@@ -77,7 +77,7 @@ def test_only_that_pod_is_deleted_and_one_that_is_gone_is_no_error():
 def test_what_is_no_answer_of_the_api_is_out_of_reach(answer):
     async def scenario(server, one):
         server.first("create", answer)
-        with pytest.raises(UnreachableError):
+        with pytest.raises(ClusterUnreachableError):
             await one.cluster.create(pod())
 
     on_fake(scenario)
@@ -88,7 +88,7 @@ def test_a_server_that_does_not_answer_in_time_is_out_of_reach(monkeypatch):
 
     async def scenario(server, one):
         server.first("create", 30.0)
-        with pytest.raises(UnreachableError, match=server.url):
+        with pytest.raises(ClusterUnreachableError, match=server.url):
             await one.cluster.create(pod())
 
     on_fake(scenario)
@@ -132,7 +132,7 @@ def test_a_token_that_cannot_be_renewed_is_an_outage_and_no_refusal():
         server.token = "new"
         asked = [one.cluster.create(pod(f"pod-{n}")) for n in range(3)]
         for told in await asyncio.gather(*asked, return_exceptions=True):
-            assert isinstance(told, UnreachableError)
+            assert isinstance(told, ClusterUnreachableError)
             assert "the cloud is away" in str(told)
 
     on_fake(scenario, sign_in=SignIn(sign_in))

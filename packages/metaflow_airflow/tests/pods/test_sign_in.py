@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from metaflow_airflow.operators.cluster_connection import connect_cluster
-from metaflow_airflow.pods.cluster_errors import ClusterError, ConnectError, UnreachableError
+from metaflow_airflow.pods.cluster_errors import ClusterError, ClusterUnreachableError, ConnectError
 from metaflow_airflow.pods.sign_in import SignIn
 
 from .real_cluster.real import NAMESPACE, on_cluster
@@ -71,7 +71,7 @@ def test_where_there_is_no_new_token_the_cluster_is_out_of_reach_for_a_while(cap
 
         for asked in (99.0, 100.5):  # before it, and soon after
             clock.seconds = 101.0
-            with pytest.raises(UnreachableError, match=r"no new token .* the cloud says no"):
+            with pytest.raises(ClusterUnreachableError, match=r"no new token .* the cloud says no"):
                 await sign_in.again(asked)
         assert tokens.asked == 1
         clock.seconds += 11.0
@@ -115,7 +115,10 @@ def test_a_request_that_is_refused_while_another_signs_in_shares_what_comes_of_i
         if works:
             assert list(answers) == [True, True]
         else:
-            assert [type(each) for each in answers] == [UnreachableError, UnreachableError]
+            assert [type(each) for each in answers] == [
+                ClusterUnreachableError,
+                ClusterUnreachableError,
+            ]
 
     asyncio.run(scenario())
 
@@ -124,7 +127,7 @@ def test_a_plugin_that_hangs_does_not_hold_all_requests_up(monkeypatch, caplog):
     monkeypatch.setattr("metaflow_airflow.pods.sign_in._WITHIN", 0.1)
 
     async def scenario():
-        with pytest.raises(UnreachableError, match="TimeoutError"):
+        with pytest.raises(ClusterUnreachableError, match="TimeoutError"):
             await asyncio.wait_for(SignIn(asyncio.Event().wait, Clock()).again(asked=99.0), 10)
 
     asyncio.run(scenario())

@@ -13,7 +13,7 @@ authorize_option = click.option(
 )
 
 
-def check_token(obj: Any, authorize: str | None) -> None:
+def require_token(obj: Any, authorize: str | None) -> None:
     """Let the deployer through, and whoever has the token.
 
     Raises:

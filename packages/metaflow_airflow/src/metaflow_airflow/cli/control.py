@@ -6,7 +6,7 @@ from typing import Any
 
 from metaflow._vendor import click
 
-from metaflow_airflow.cli.authorize import authorize_option, check_token
+from metaflow_airflow.cli.authorize import authorize_option, require_token
 from metaflow_airflow.cli.spoken import spoken
 
 
@@ -21,7 +21,7 @@ def terminate(obj: Any, run_id: str, authorize: str | None) -> None:
     from metaflow_airflow.errors import BridgeError
 
     with spoken():
-        check_token(obj, authorize)
+        require_token(obj, authorize)
         client = AirflowClient.from_settings()
         run = find_run(client, obj.airflow.dag_id, run_id)
         if run.status in (SUCCEEDED, FAILED):
@@ -51,7 +51,7 @@ def _pause(obj: Any, authorize: str | None, *, paused: bool) -> None:
     from metaflow_airflow.airflow_api.unpause import unpause
 
     with spoken():
-        check_token(obj, authorize)
+        require_token(obj, authorize)
         client = AirflowClient.from_settings()
         if paused:
             client.set_paused(obj.airflow.dag_id, True)
@@ -76,6 +76,6 @@ def delete(obj: Any, file: str | None, authorize: str | None) -> None:
     from metaflow_airflow.export import deploy
 
     with spoken():
-        check_token(obj, authorize)
+        require_token(obj, authorize)
         deploy.delete(obj.airflow.dag_id, file, tell=obj.echo)
     obj.echo(f"DAG *{obj.airflow.dag_id}* is deleted.", bold=True)

@@ -56,7 +56,7 @@ def trigger(
     from metaflow_airflow.airflow_api.client import AirflowClient
     from metaflow_airflow.airflow_api.deployments import find_deployment
     from metaflow_airflow.airflow_api.run_conf import run_conf
-    from metaflow_airflow.export.read_values import read_file, read_options
+    from metaflow_airflow.export.read_values import read_file, read_given
 
     with spoken():
         client = AirflowClient.from_settings()
@@ -65,7 +65,7 @@ def trigger(
         announce(
             obj,
             client,
-            run_conf(record, {**given, **read_options(obj.flow, values)}),
+            run_conf(record, {**given, **read_given(obj.flow, values)}),
             run_id_file=run_id_file,
             as_json=as_json,
             deployer_attribute_file=deployer_attribute_file,

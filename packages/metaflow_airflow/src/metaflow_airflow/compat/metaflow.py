@@ -139,7 +139,7 @@ def share_artifact(source: Any, target: Any, name: str) -> None:
     target._info[name] = source._info.get(name)
 
 
-def clone_task(
+def write_clone(
     flow: str,
     origin: str,
     copy: tuple[str, str, int],

@@ -11,7 +11,7 @@ from metaflow_airflow.compat.metaflow_export import parameters
 from metaflow_airflow.errors import BridgeError
 
 
-def read_options(flow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+def read_given(flow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values that were given, by parameter; files are sent to the datastore.
 
     Args:

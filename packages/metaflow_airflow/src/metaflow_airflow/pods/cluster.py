@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from metaflow_airflow.pods.cluster_errors import ClusterError, UnreachableError
+from metaflow_airflow.pods.cluster_errors import ClusterError, ClusterUnreachableError
 from metaflow_airflow.pods.containers import CONTAINER
 from metaflow_airflow.pods.sign_in import SignIn
 
@@ -91,7 +91,7 @@ class Cluster:
         """Changes after a version, as (type, pod), until the server ends the watch.
 
         Raises:
-            ClusterError: `expired` when the version is too old. UnreachableError.
+            ClusterError: `expired` when the version is too old. ClusterUnreachableError.
         """
         async with self._open(
             self._api.list_namespaced_pod,
@@ -159,7 +159,7 @@ class Cluster:
         try:
             if not await self._sign_in.again(asked):
                 return response
-        except UnreachableError:
+        except ClusterUnreachableError:
             response.close()
             raise
         response.close()
@@ -178,7 +178,9 @@ class Cluster:
             finally:
                 response.close()
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-            raise UnreachableError(f"{self.url}: {str(error) or type(error).__name__}") from error
+            raise ClusterUnreachableError(
+                f"{self.url}: {str(error) or type(error).__name__}"
+            ) from error
 
 
 async def _lines(response: Any) -> AsyncIterator[bytes]:
@@ -199,7 +201,7 @@ def _parsed(text: bytes) -> Any:
         return json.loads(text)
     except ValueError as error:
         # Something between here and there answered, or broke off.
-        raise UnreachableError(f"an answer that is no JSON: {text[:200]!r}") from error
+        raise ClusterUnreachableError(f"an answer that is no JSON: {text[:200]!r}") from error
 
 
 def _refusal(status: int, answer: bytes | dict[str, Any]) -> ClusterError:

@@ -41,7 +41,7 @@ class ClusterError(Exception):
         return self.busy or self.full
 
 
-class UnreachableError(Exception):
+class ClusterUnreachableError(Exception):
     """The API server did not answer, or takes no token that can be had."""
 
 

@@ -51,7 +51,7 @@ class Creation:
 
         Raises:
             ClusterError: the API server refuses it; `full` when a quota had no room for long.
-            UnreachableError: it did not answer for long.
+            ClusterUnreachableError: it did not answer for long.
         """
         async with self._hub.slots.slot(self._identity.run, self._limits.run_pods):
             await self._end_earlier_tries()

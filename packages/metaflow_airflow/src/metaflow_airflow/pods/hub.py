@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from metaflow_airflow.pods.cluster import Cluster
-from metaflow_airflow.pods.cluster_errors import ClusterError, UnreachableError
+from metaflow_airflow.pods.cluster_errors import ClusterError, ClusterUnreachableError
 from metaflow_airflow.pods.containers import is_over
 from metaflow_airflow.pods.limits import Slots, most_pods
 from metaflow_airflow.pods.names import MANAGED_BY, RUN_LABEL, SITE_LABEL, described
@@ -71,10 +71,10 @@ class Hub:
         """Delete a pod that nobody follows, if it is there.
 
         Raises:
-            UnreachableError: the API server did not answer for long.
+            ClusterUnreachableError: the API server did not answer for long.
         """
         if not await self.watch.ready(_READY_SECONDS):
-            raise UnreachableError("it did not list the pods")
+            raise ClusterUnreachableError("it did not list the pods")
         pod = self.watch.pods.get(name)
         if pod is not None:
             uid = pod["metadata"]["uid"]
@@ -105,7 +105,7 @@ class Hub:
                     if not await self._is_wanted(described(metadata.get("annotations", {}))):
                         log.info("Deleting pod %s, which no task waits for", metadata["name"])
                         await self.cluster.delete(metadata["name"], uid=metadata["uid"])
-            except (ClusterError, UnreachableError) as error:
+            except (ClusterError, ClusterUnreachableError) as error:
                 log.warning("Pods left behind could not be looked for: %s", error)
             except Exception:
                 log.exception("Pods left behind could not be looked for")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from metaflow_airflow.pods import reasons
-from metaflow_airflow.pods.cluster_errors import ClusterError, UnreachableError
+from metaflow_airflow.pods.cluster_errors import ClusterError, ClusterUnreachableError
 from metaflow_airflow.pods.containers import has_ended, has_started
 from metaflow_airflow.pods.creation import TELL_SECONDS, Creation
 from metaflow_airflow.pods.hub import Hub
@@ -73,7 +73,7 @@ class PodLife:
                     return None
             except ClusterError as error:
                 return reasons.refused(name, str(error), may_pass=error.may_pass)
-            except UnreachableError as error:
+            except ClusterUnreachableError as error:
                 return reasons.unreachable(name, str(error))
             return await self._follow(subscription)
 
@@ -203,5 +203,5 @@ class PodLife:
     async def _events(self, pod: dict[str, Any]) -> list[dict[str, Any]]:
         try:
             return await self._hub.cluster.events(pod["metadata"]["uid"])
-        except (ClusterError, UnreachableError):
+        except (ClusterError, ClusterUnreachableError):
             return []  # they only explain

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from metaflow_airflow.compat.python import postpone, timeout
 from metaflow_airflow.pods.cluster import Cluster
-from metaflow_airflow.pods.cluster_errors import ClusterError, UnreachableError
+from metaflow_airflow.pods.cluster_errors import ClusterError, ClusterUnreachableError
 from metaflow_airflow.pods.log_lines import LogLines, Pieces
 
 _PAUSE = 0.5  # seconds before following again
@@ -59,7 +59,7 @@ class LogFollower:
                     return
                 if error.status == 403:
                     return self._tell(str(error))
-            except UnreachableError as error:
+            except ClusterUnreachableError as error:
                 log.debug("The log of pod %s broke off: %s", self._name, error)
             await asyncio.sleep(_PAUSE)
 
@@ -85,7 +85,7 @@ class LogFollower:
                 while True:
                     try:
                         return await self._read(follow=False, heard=heard)
-                    except UnreachableError as error:
+                    except ClusterUnreachableError as error:
                         why = str(error)
                     except ClusterError as error:
                         why = str(error)

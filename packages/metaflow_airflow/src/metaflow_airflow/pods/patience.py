@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from metaflow_airflow.pods.cluster_errors import ClusterError, UnreachableError
+from metaflow_airflow.pods.cluster_errors import ClusterError, ClusterUnreachableError
 from metaflow_airflow.pods.watch import PodWatch
 
 _PAUSE = 2.0
@@ -41,13 +41,13 @@ async def patiently(ask: Callable[[], Awaitable[Answer]], within: float) -> Answ
     """Ask until the API server answers; it may be away, or busy, for so many seconds.
 
     Raises:
-        ClusterError, UnreachableError: what it said last.
+        ClusterError, ClusterUnreachableError: what it said last.
     """
     begin = time.monotonic()
     while True:
         try:
             return await ask()
-        except UnreachableError:
+        except ClusterUnreachableError:
             if time.monotonic() - begin > within:
                 raise
         except ClusterError as error:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from metaflow_airflow.compat.python import timeout
-from metaflow_airflow.pods.cluster_errors import UnreachableError
+from metaflow_airflow.pods.cluster_errors import ClusterUnreachableError
 
 _PAUSE = 10.0  # seconds after which one that did not help may be tried again
 _WITHIN = 60.0  # seconds: all other requests wait for it
@@ -45,7 +45,7 @@ class SignIn:
             asked: when it was sent, in the clock's seconds.
 
         Raises:
-            UnreachableError: there is no new token, for now.
+            ClusterUnreachableError: there is no new token, for now.
         """
         async with self._lock:
             # What was sent while another one signed in may have had the old token or the new.
@@ -54,7 +54,7 @@ class SignIn:
                 await self._renew()
                 is_shared = True
             if self._failure:
-                raise UnreachableError(f"no new token for the cluster: {self._failure}")
+                raise ClusterUnreachableError(f"no new token for the cluster: {self._failure}")
             return is_shared
 
     async def _renew(self) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from metaflow_airflow.pods.cluster import Cluster
-from metaflow_airflow.pods.cluster_errors import ClusterError, UnreachableError
+from metaflow_airflow.pods.cluster_errors import ClusterError, ClusterUnreachableError
 
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to reach the API server
 
@@ -122,7 +122,7 @@ class PodWatch:
             try:
                 async for _ in self._changes():
                     failures = 0
-            except (ClusterError, UnreachableError) as error:
+            except (ClusterError, ClusterUnreachableError) as error:
                 self._fail(str(error))
             except Exception as error:
                 # Whatever it was: without the watch every pod of this triggerer would hang.

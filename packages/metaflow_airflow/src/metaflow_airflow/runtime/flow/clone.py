@@ -19,7 +19,7 @@ def clone_parameters(task: StepTask, init: Init, origin: str) -> int:
 
     datastore, metadata = _open(task)
     metadata.register_run_id(task.run_id)
-    upstream.clone_task(task.flow, origin, (task.run_id, init.task_id, 0), datastore, metadata)
+    upstream.write_clone(task.flow, origin, (task.run_id, init.task_id, 0), datastore, metadata)
     copy = datastore.get_task_datastore(task.run_id, upstream.PARAMETERS, init.task_id, attempt=0)
     graph = upstream.artifacts(copy, upstream.GRAPH)[upstream.GRAPH]
     # As `init` does, for clients that look for the run's first and last step.
@@ -51,7 +51,7 @@ def clone_task(task: StepTask, origin: str) -> int:
         for name in _parameter_names(values):
             upstream.share_artifact(values, source, name)
     copy = (task.run_id, task.task_id, task.attempt)
-    upstream.clone_task(task.flow, origin, copy, datastore, metadata, source)
+    upstream.write_clone(task.flow, origin, copy, datastore, metadata, source)
     print(f"copied from {origin}, which had finished")
     return 0
 
