@@ -36,9 +36,9 @@ from .shooting import Shooting, Shot, crash, in_mid_step, restart, running_pods
 TROUBLED = Path(__file__).parent / "troubled.py"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The .env of this test's own stack, which all `docker compose` of this module read."""
+    """The .env of this test's own stack, which all `docker compose` of these tests read."""
     file = tmp_path_factory.mktemp("compose") / ".env"
     with pytest.MonkeyPatch.context() as patch:
         subprocess.run([sys.executable, ROOT / "services/env.py", file], check=True)
@@ -56,7 +56,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield file
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def target(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposeTarget]:
     if not has_metaflow():
         print(f"{NO_METAFLOW}tests/compose/metadata stands in for the service")
@@ -73,7 +73,7 @@ def target(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         print(docker("compose", "down", "--volumes", "--timeout", "10", check=False))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def ran(target: ComposeTarget) -> list[str]:
     """The pipeline's output; servers are killed and restarted while it runs."""
     at: dict[str, Callable[[], object]]
@@ -112,13 +112,13 @@ def ran(target: ComposeTarget) -> list[str]:
     return shooting.lines
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def api(ran: list[str], target: ComposeTarget) -> AirflowClient:
     """Airflow, after the pipeline."""
     return AirflowClient(target.airflow_url, *target.airflow_login)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def shot(api: AirflowClient, target: ComposeTarget) -> Shot:
     """A step that runs until it is told to end; its pod outlives what is around it."""
 

@@ -1,4 +1,4 @@
-"""services/watchdog.sh: a container that hangs is started anew, one that waits for others is not."""
+"""services/watchdog.sh starts a container anew that hangs, and none that waits for another one."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def hanging() -> Iterator[Callable[[int], str]]:
     """Starts a container whose check is healthy once and ends with a code from then on."""
     if not has_image(IMAGE):
         pytest.skip(f"{IMAGE} is not here")
+    script = f"{ROOT}/services/watchdog.sh:/watchdog.sh:ro"
     names = []
 
     def start(code: int) -> str:
@@ -32,7 +33,7 @@ def hanging() -> Iterator[Callable[[int], str]]:
         docker(
             "run", "--detach", "--init", "--name", name, "--restart", "unless-stopped",
             "--user", "999:999", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true",
-            "--env", "WATCHDOG_SECONDS=2", "--volume", f"{ROOT}/services/watchdog.sh:/watchdog.sh:ro",
+            "--env", "WATCHDOG_SECONDS=2", "--volume", script,
             "--health-cmd", check, "--health-interval", "1s", "--health-timeout", "10s",
             "--health-retries", "2", IMAGE, "sh", "-c", "touch /tmp/well; exec sleep 600",
         )  # fmt: skip

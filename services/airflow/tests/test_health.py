@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ def test_who_does_not_answer_is_at_fault_and_no_other_server(
 def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "worker.pid"
     monkeypatch.setattr(health, "WORKER_PID", file)
-    monkeypatch.setattr(health.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return file
 
 
@@ -93,8 +94,9 @@ def test_a_worker_that_stands_still_is_at_fault(
         assert health.main("worker") == health.HEALTHY
         assert health.main("worker") == health.HEALTHY
         now = time.monotonic()
-        monkeypatch.setattr(health.time, "monotonic", lambda: now + 121)
-        assert health.main("worker") == health.AT_FAULT
+        with monkeypatch.context() as later:
+            later.setattr(time, "monotonic", lambda: now + 121)
+            assert health.main("worker") == health.AT_FAULT
     finally:
         os.close(writing)
         os.waitpid(child, 0)
