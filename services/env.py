@@ -72,8 +72,10 @@ SETTINGS: dict[str, Callable[[], str] | None] = {
     "METAFLOW_UI_PORT": _port(8283),
     "S3_PORT": _port(9000),
     "MINIO_CONSOLE_PORT": _port(9101),
-    "# Seconds without a good answer after which a container is started anew.": None,
+    "# Seconds: until what hangs is started anew, all are healthy, a docker command is done.": None,
     "WATCHDOG_SECONDS": _fixed("300"),
+    "START_SECONDS": _fixed("600"),
+    "DOCKER_SECONDS": _fixed("3600"),
     "# Steps as pods: k3s here (k3s), a cluster of yours (cluster), or none (empty).": None,
     "COMPOSE_PROFILES": _fixed(""),
     "# cluster: its administrator's kubeconfig, and this machine's address as its pods see it.": (

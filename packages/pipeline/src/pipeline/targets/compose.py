@@ -22,10 +22,9 @@ from pipeline import s3
 from pipeline.targets import bundle
 from pipeline.targets.base import Target
 from pipeline.targets.dag_files import written_in_s3
-from pipeline.targets.docker import docker
+from pipeline.targets.docker import SECONDS, docker
 from pipeline.targets.export import export_all
 
-_WAIT = 600
 _POD_DOCKERFILE = "packages/pod_image/Dockerfile"
 _FLOWS, _DATA = "s3://dags/flows", "s3://dags/data_engineering"
 # Where steps reach the services: names of the stack's network, which k3s knows too.
@@ -61,7 +60,14 @@ class ComposeTarget(Target):
         sync = self._start_sync()
         try:
             self._report("containers", "building and starting")
-            self._compose("up", "--build", "--detach", "--wait", "--wait-timeout", str(_WAIT))
+            self._compose(
+                "up",
+                "--build",
+                "--detach",
+                "--wait",
+                "--wait-timeout",
+                self._settings["START_SECONDS"],
+            )
             self._report("containers", "ready")
         except BaseException:
             if sync is not None:
@@ -92,7 +98,7 @@ class ComposeTarget(Target):
             "--filter", f"label=com.docker.compose.project={self._project}",
             "--format", '{{.Label "com.docker.compose.service"}}\t{{.Status}}',
         )  # fmt: skip
-        answer = docker(words, self.root)
+        answer = self._docker(*words)
         ended = (line.split("\t") for line in answer.splitlines())
         return [
             (service, f"{status.lower()}. The end of its log:\n{self.log_end(service)}")
@@ -102,7 +108,7 @@ class ComposeTarget(Target):
 
     def revive(self) -> None:
         """Start what ended; StackError when it does not come back."""
-        self._compose("up", "--detach", "--wait", "--wait-timeout", str(_WAIT))
+        self._compose("up", "--detach", "--wait", "--wait-timeout", self._settings["START_SECONDS"])
 
     def log_end(self, server: str) -> str:
         """Return the last lines of a service's log."""
@@ -226,11 +232,11 @@ class ComposeTarget(Target):
     def _load_pod_image(self) -> None:
         """Build the image of the steps and put it into k3s, which has no registry to ask."""
         image = self._settings["POD_IMAGE"]
-        docker(("build", "--file", _POD_DOCKERFILE, "--tag", image, "."), self.root)
+        self._docker("build", "--file", _POD_DOCKERFILE, "--tag", image, ".")
         # By way of a file: of two commands in a pipe the wrong one would name the cause.
         archive = self.state.root / "pod-image.tar"
         try:
-            docker(("save", "--output", str(archive), image), self.root)
+            self._docker("save", "--output", str(archive), image)
             with archive.open("rb") as content:
                 self._compose("exec", "-T", "k3s", *_IMPORT, stdin=content)
         finally:
@@ -271,6 +277,8 @@ class ComposeTarget(Target):
                 f"there is no {self._env_file}: `stack pipeline --target compose` draws it, or "
                 "`python3 services/env.py`"
             )
+        # Lines that an .env of an older version has not got yet.
+        found = {"START_SECONDS": "600", "DOCKER_SECONDS": str(SECONDS)} | found
         return {name: os.environ.get(name, value) for name, value in found.items()}
 
     def s3(self, user: str) -> Any:
@@ -294,4 +302,7 @@ class ComposeTarget(Target):
         return flows_env.start_sync(self.state, self.root, base_environment(self.state))
 
     def _compose(self, *words: str, stdin: IO[bytes] | None = None) -> str:
-        return docker(("compose", "--progress", "plain", *words), self.root, stdin)
+        return self._docker("compose", "--progress", "plain", *words, stdin=stdin)
+
+    def _docker(self, *words: str, stdin: IO[bytes] | None = None) -> str:
+        return docker(words, self.root, stdin, float(self._settings["DOCKER_SECONDS"]))
