@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from .conftest import FLOWS
 
@@ -116,7 +117,7 @@ def test_a_dag_shows_its_runs_beside_each_other(page, run_id):
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 380)])
-def test_a_tab_fits_its_window_and_airflows_theme(page, tab, scheme, width):
+def test_a_tab_fits_its_window_and_airflows_theme(page, tab, run_id, scheme, width):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
     root = tab("/tasks/start", "metaflow-task").locator(":root")
@@ -124,7 +125,49 @@ def test_a_tab_fits_its_window_and_airflows_theme(page, tab, scheme, width):
     airflow_is_dark = page.evaluate("document.documentElement.classList.contains('dark')")
 
     assert root.evaluate("root => root.classList.contains('dark')") is airflow_is_dark
-    assert root.evaluate("root => root.scrollWidth <= root.clientWidth")
+    for address in (None, f"run?dag_id={DAG}&run_id={run_id}", f"dag?dag_id={DAG}"):
+        if address:  # without Airflow around it: the reader's system says which theme
+            page.goto(f"/metaflow/{address}")
+            root = page.locator(":root")
+            assert root.evaluate("root => root.classList.contains('dark')") is (scheme == "dark")
+        assert root.evaluate("root => root.scrollWidth <= root.clientWidth"), address
+
+
+def test_a_screen_reader_is_told_what_is_where(page, run_id):
+    page.goto(f"/metaflow/run?dag_id={DAG}&run_id={run_id}")
+    expect(page.get_by_role("main")).to_match_aria_snapshot("""
+        - main:
+          - heading /Hostile/ [level=1]
+          - region "Steps":
+            - heading "Steps" [level=2]
+            - text: Artifacts of each item
+            - textbox "Artifacts of each item"
+            - button "Show"
+          - region "Lineage":
+            - heading "Lineage" [level=2]
+          - region "Deployment":
+            - heading "Deployment" [level=2]
+          - region "Parameters":
+            - heading "Parameters" [level=2]
+          - region "Cards":
+            - heading "Cards" [level=2]
+          - region "In a notebook":
+            - heading "In a notebook" [level=2]
+            - 'button "Copy: lines that load this run"'
+    """)
+    page.goto(f"/metaflow/dag?dag_id={DAG}")
+    expect(page.get_by_role("main")).to_match_aria_snapshot("""
+        - main:
+          - heading "Hostile" [level=1]
+          - region "Deployment"
+          - region "Parameters"
+          - region "Newest runs":
+            - textbox "Artifacts to compare"
+            - button "Show"
+            - table:
+              - rowgroup:
+                - row "Airflow Metaflow version state"
+    """)
 
 
 def test_what_can_be_used_has_a_name_and_is_reached_by_the_keyboard(page, tab):

@@ -5,6 +5,7 @@ Airflow's login and its permission to see that DAG guard every route.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from metaflow_airflow.pages import PREFIX, figures, overviews, views
 from metaflow_airflow.pages.page_error import PageError
 from metaflow_airflow.pages.task_address import TaskAddress
+from metaflow_airflow.pages.words import IN_SCRIPT, WORDS, say
 
 # Ours loads nothing but what we serve; the card stands in a frame of its own.
 _PAGE_POLICY = (
@@ -43,6 +45,8 @@ _templates = Environment(
 )
 _templates.filters["seconds"] = figures.seconds
 _templates.filters["bytes"] = figures.size
+_templates.globals["say"] = say
+_templates.globals["script_words"] = json.dumps({word: WORDS[word] for word in IN_SCRIPT})
 
 Address = Annotated[TaskAddress, Depends()]
 

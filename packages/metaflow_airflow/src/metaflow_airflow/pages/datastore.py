@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from metaflow_airflow.compat.python import timeout
 from metaflow_airflow.pages.page_error import PageError
+from metaflow_airflow.pages.words import say
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -99,7 +100,8 @@ class Datastore:
             return None
         if found.meta["size"] > most:
             raise PageError(
-                f"{path} has {found.meta['size']:,} bytes; a page shows at most {most:,}.", 413
+                say("too_many_bytes", path=path, size=f"{found.meta['size']:,}", most=f"{most:,}"),
+                413,
             )
         return bytes(await found.bytes_async())
 
@@ -135,11 +137,9 @@ class Datastore:
             async with timeout(max(0.0, self._until - time.monotonic())):
                 return await asked
         except asyncio.TimeoutError as error:
-            raise PageError(
-                f"The datastore {self.root} did not answer within {SECONDS:g} s."
-            ) from error
+            raise PageError(say("late", root=self.root, seconds=f"{SECONDS:g}")) from error
         except (BaseError, OSError) as error:
-            raise PageError(f"The datastore {self.root} cannot be read: {_said(error)}") from error
+            raise PageError(say("unreadable", root=self.root, why=_said(error))) from error
 
 
 def _open(root: str, environ: Mapping[str, str]) -> ObjectStore:
@@ -147,10 +147,7 @@ def _open(root: str, environ: Mapping[str, str]) -> ObjectStore:
         from obstore.exceptions import BaseError
         from obstore.store import from_url
     except ImportError as error:
-        raise PageError(
-            "This page reads the datastore with the package obstore, which is not installed where "
-            "Airflow's API server runs: install metaflow-airflow[airflow] there."
-        ) from error
+        raise PageError(say("no_obstore")) from error
     retry: Any = {"max_retries": 1}
     try:
         if "://" not in root:
@@ -161,7 +158,7 @@ def _open(root: str, environ: Mapping[str, str]) -> ObjectStore:
             return from_url(root, config=config, client_options=plain, retry_config=retry)
         return from_url(root, retry_config=retry)
     except (BaseError, ValueError, OSError) as error:
-        raise PageError(f"The datastore {root} cannot be read from here: {_said(error)}") from error
+        raise PageError(say("unreadable_from_here", root=root, why=_said(error))) from error
 
 
 def _said(error: Exception) -> str:

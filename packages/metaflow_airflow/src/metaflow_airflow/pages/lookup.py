@@ -21,6 +21,7 @@ from metaflow_airflow.attempt.inputs import XCOM_KEY, Reference
 from metaflow_airflow.compat.airflow import AirflowNotFoundException
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.pages.page_error import PageError
+from metaflow_airflow.pages.words import say
 from metaflow_airflow.wire import ids
 
 if TYPE_CHECKING:
@@ -101,11 +102,11 @@ def record_of(session: Session, dag_id: str) -> Record:
         .limit(1)
     )
     if code is None:
-        raise PageError(f"Airflow has no code of DAG {dag_id}.", 404)
+        raise PageError(say("no_code", dag=dag_id), 404)
     try:
         return read_record(code.source_code)
     except BridgeError as error:
-        raise PageError(f"{dag_id} is no Metaflow flow: {error}", 404) from error
+        raise PageError(say("no_flow", dag=dag_id, why=error), 404) from error
 
 
 def run_of(session: Session, dag_id: str, run_id: str) -> DagRun:
@@ -118,7 +119,7 @@ def run_of(session: Session, dag_id: str, run_id: str) -> DagRun:
         select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
     )
     if found is None:
-        raise PageError(f"{dag_id} has no run {run_id}.", 404)
+        raise PageError(say("no_run", dag=dag_id, run=run_id), 404)
     return found
 
 
@@ -149,7 +150,7 @@ def instance_of(session: Session, record: Record, address: TaskAddress) -> Insta
     for each in instances_of(session, record, address.run_id, address.task_id):
         if each.map_index == address.map_index:
             return each
-    raise PageError(f"Airflow has no task instance {address}.", 404)
+    raise PageError(say("no_instance", task=address), 404)
 
 
 def runs_of(session: Session, dag_id: str, most: int) -> Sequence[DagRun]:
@@ -180,7 +181,7 @@ def environment_of(record: Record) -> dict[str, str]:
     try:
         found = Connection.get_connection_from_secrets(conn_id)
     except AirflowNotFoundException as error:
-        raise PageError(f"The flow reads its datastore by connection {conn_id}: {error}") from error
+        raise PageError(say("no_connection", name=conn_id, why=error)) from error
     if not found.login or not found.password:
         return dict(os.environ)  # a role, which this server has its own way to take
     extra = found.extra_dejson

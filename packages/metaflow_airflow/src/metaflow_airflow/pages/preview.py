@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from metaflow_airflow.pages.words import say
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TEXT = 2000  # characters
 _ROWS, _COLUMNS = 20, 12
@@ -35,17 +37,17 @@ class Preview:
 def preview(value: Any) -> Preview:
     """What to show of a plain value."""
     if not _is_small(value):
-        return Preview(text=f"{type(value).__name__}, too large to be written out")
+        return Preview(text=say("too_large", type=type(value).__name__))
     if isinstance(value, bytes | bytearray):
         if bytes(value).startswith(_PNG):
             return Preview(picture="data:image/png;base64," + base64.b64encode(value).decode())
-        return Preview(text=f"{len(value):,} bytes, beginning with {bytes(value[:32])!r}")
+        return Preview(text=say("bytes", count=f"{len(value):,}", first=bytes(value[:32])))
     if table := _table(value):
         return table
     text = value if isinstance(value, str) else _json(value)
     if len(text) <= _TEXT:
         return Preview(text=text)
-    return Preview(text=text[:_TEXT], cut=f"{len(text) - _TEXT:,} more characters")
+    return Preview(text=text[:_TEXT], cut=say("more_characters", count=f"{len(text) - _TEXT:,}"))
 
 
 def _table(value: Any) -> Preview | None:
@@ -63,7 +65,7 @@ def _table(value: Any) -> Preview | None:
     return Preview(
         columns=tuple(columns),
         rows=tuple(tuple(_cell(cell) for cell in row) for row in cells),
-        cut=f"{len(value) - _ROWS:,} more rows" if len(value) > _ROWS else "",
+        cut=say("more_rows", count=f"{len(value) - _ROWS:,}") if len(value) > _ROWS else "",
     )
 
 

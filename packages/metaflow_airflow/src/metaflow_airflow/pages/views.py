@@ -18,6 +18,7 @@ from metaflow_airflow.pages.plain_values import NotPlainError, plain_value
 from metaflow_airflow.pages.preview import preview
 from metaflow_airflow.pages.sources import asked, stores
 from metaflow_airflow.pages.task_address import TaskAddress
+from metaflow_airflow.pages.words import say
 from metaflow_airflow.plan.record import Record
 
 _CARD_BYTES = 32 << 20
@@ -49,9 +50,9 @@ async def task_page(session: Session, address: TaskAddress) -> dict[str, Any]:
     }
     if instance.pathspec is None:
         seen["sentence"] = (
-            f"{address.task_id} is no step of the flow: it made nothing in Metaflow."
+            say("not_a_step", task=address.task_id)
             if address.task_id not in record.steps
-            else "Which Metaflow task this item is will be known when it has ended."
+            else say("not_known_yet")
         )
         return seen
     try:
@@ -78,7 +79,7 @@ async def log_file(session: Session, address: TaskAddress, name: str) -> str:
     store, _ = await stores(record)
     known = task_files.attempts(each.name for each in await store.names(pathspec))
     if name not in {log for attempt in known for log in attempt.logs}:
-        raise PageError(f"{pathspec} has no log {name}.", 404)
+        raise PageError(say("no_log", task=pathspec, name=name), 404)
     found = await store.read(f"{pathspec}/{name}", _LOG_BYTES)
     return task_files.log_text(found or b"")
 
@@ -95,7 +96,7 @@ async def card_file(session: Session, address: TaskAddress, name: str) -> bytes:
     known = {card.name for card in task_files.cards(each.name for each in await store.names(path))}
     found = await store.read(f"{path}/{name}", _CARD_BYTES) if name in known else None
     if found is None:
-        raise PageError(f"{pathspec} has no card {name}.", 404)
+        raise PageError(say("no_card", task=pathspec, name=name), 404)
     return found
 
 
@@ -115,8 +116,8 @@ async def artifact_preview(session: Session, address: TaskAddress, name: str) ->
                 shown = preview(await run_in_threadpool(plain_value, content))
                 return {"artifact": found, "shown": shown, "sentence": ""}
             except NotPlainError as error:
-                return {"artifact": found, "shown": None, "sentence": f"Not shown: {error}."}
-    raise PageError(f"{pathspec} has no artifact {name}.", 404)
+                return {"artifact": found, "shown": None, "sentence": say("not_shown", why=error)}
+    raise PageError(say("no_artifact", task=pathspec, name=name), 404)
 
 
 async def _artifacts(
@@ -137,5 +138,5 @@ async def _instance(session: Session, address: TaskAddress) -> tuple[Record, Ins
 async def _task(session: Session, address: TaskAddress) -> tuple[Record, str]:
     record, instance = await _instance(session, address)
     if instance.pathspec is None:
-        raise PageError(f"Which Metaflow task {address} is, is not known yet.", 404)
+        raise PageError(say("no_task_yet", task=address), 404)
     return record, instance.pathspec

@@ -1,5 +1,7 @@
 "use strict";
 
+const WORDS = JSON.parse(document.body?.dataset.words || "{}");
+
 // Our colours by the names of Airflow's; where a name is gone, pages.css has one like it.
 const TOKENS = {
   "--background": "bg", "--text": "fg", "--quiet": "fg-muted", "--line": "border",
@@ -34,7 +36,7 @@ async function fill(details, url, show) {
     show(place, await answer.text());
     place.dataset.filled = "yes";
   } catch (error) {
-    place.textContent = `Airflow did not answer: ${error.message}`;
+    place.textContent = WORDS.no_answer.replace("{why}", error.message);
   }
 }
 
@@ -44,7 +46,7 @@ function showPage(place, text) {
 }
 
 function showText(place, text) {
-  place.textContent = text || "(nothing)";
+  place.textContent = text || WORDS.empty;
 }
 
 function listen() {
@@ -55,8 +57,8 @@ function listen() {
   for (const button of document.querySelectorAll("button[data-copy]"))
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(button.previousElementSibling.textContent);
-      button.textContent = "Copied";
-      setTimeout(() => { button.textContent = "Copy"; }, 1500);
+      button.textContent = WORDS.copied;
+      setTimeout(() => { button.textContent = WORDS.copy; }, 1500);
     });
 }
 
