@@ -101,7 +101,7 @@ def test_rows_of_the_same_keys_are_a_table():
 
     assert shown.columns == ("zone", "rmse")
     assert shown.rows[0] == ("Queens", "5.35432")
-    assert (len(shown.rows), shown.cut) == (20, "10 more rows")
+    assert (len(shown.rows), shown.cut) == (20, "and 10 more rows")
 
 
 def test_a_picture_is_a_picture():
@@ -111,4 +111,4 @@ def test_a_picture_is_a_picture():
 def test_a_long_text_is_cut_and_says_so():
     shown = preview("x" * 5000)
 
-    assert (len(shown.text), shown.cut) == (2000, "3,000 more characters")
+    assert (len(shown.text), shown.cut) == (2000, "and 3,000 more characters")
