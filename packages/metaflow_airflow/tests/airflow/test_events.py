@@ -1,5 +1,6 @@
 """What starts a flow by itself on a real Airflow: events, other flows, other teams' assets."""
 
+import json
 import time
 
 import pytest
@@ -19,6 +20,19 @@ with DAG("publisher", schedule=None, is_paused_upon_creation=False):
         outlet_events[RIGHT].extra = {"rows": 7}
 
     publish()
+"""
+
+# What Metaflow's client says of a flow's runs: at the start, at the end, and the run before.
+TRIGGERED = """
+import json, sys
+from metaflow import Flow, namespace
+namespace(None)
+said = [
+    [*(run[step].task.metadata_dict.get("execution-triggers") for step in ("start", "end")),
+     run.trigger.run.pathspec]
+    for run in Flow(sys.argv[1])
+]
+print("ANSWER" + json.dumps(said))
 """
 
 
@@ -87,6 +101,26 @@ def test_each_event_starts_a_run_with_its_parameters_and_its_end_starts_the_next
     assert sorted(end["source_run_id"] for end in ends) == sorted(runs(bridge, "OnEvent", 3))
     assert {end["source_task_id"] for end in ends} == {"end"}
     assert {end["name"] for end in ends} == {"metaflow.OnEvent.end"}
+
+
+def test_what_a_flow_makes_is_an_event_of_its_asset_with_what_the_flow_says_of_it(bridge):
+    made = bridge.client._get("assets/events", {"source_dag_id": "OnFinish"})["asset_events"]
+    reports = [event for event in made if event["uri"] == "s3://lake/reports"]
+    assert sorted(event["extra"]["month"] for event in reports) == ["2024-01", "2024-02", "2024-03"]
+    assert {event["extra"]["version"] for event in reports} == {7}
+    assert len({event["extra"]["pathspec"] for event in reports}) == 3
+    assert {event["source_task_id"] for event in reports} == {"end"}
+
+
+def test_the_start_task_says_what_triggered_it_as_on_metaflows_other_scheduler(bridge):
+    seen = json.loads(bridge.python(TRIGGERED, "OnFinish"))
+    assert len(seen) == 3
+    for said, at_the_end, upstream in seen:
+        [trigger] = json.loads(said)
+        assert sorted(trigger) == ["id", "name", "timestamp", "type"]
+        assert (trigger["name"], trigger["type"]) == ("metaflow.OnEvent.end", "run")
+        assert trigger["id"].startswith(f"{upstream}/end/")
+        assert at_the_end is None
 
 
 def test_airflow_knows_the_way_from_an_event_through_both_flows(bridge):

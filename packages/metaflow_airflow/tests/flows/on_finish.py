@@ -1,8 +1,9 @@
 """Started by the end of another flow, whose data it reads."""
 
-from metaflow import FlowSpec, current, step, trigger_on_finish
+from metaflow import FlowSpec, airflow_asset, current, step, trigger_on_finish
 
 
+@airflow_asset(uri="s3://lake/reports", extra="report")
 @trigger_on_finish(flow="OnEvent")
 class OnFinish(FlowSpec):
     @step
@@ -15,7 +16,7 @@ class OnFinish(FlowSpec):
 
     @step
     def end(self):
-        pass
+        self.report = {"month": self.month, "version": 7}
 
 
 if __name__ == "__main__":

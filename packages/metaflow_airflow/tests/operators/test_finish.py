@@ -20,7 +20,8 @@ def end():
     record = Record(dag_id="Flow", flow="Flow", format=2, deployment=Deployment("flow.py"))
     flow = MetaflowFlow.load(record.to_json())
     with DAG("Flow", schedule=None):
-        return flow.step("end", pod=Pod(image="image:1"), publishes=["metaflow.Flow.end"])
+        publishes = ["metaflow.Flow.end", "s3://lake/made"]
+        return flow.step("end", pod=Pod(image="image:1"), publishes=publishes)
 
 
 def test_its_event_carries_the_run_and_is_published_with_its_success(end):
@@ -30,12 +31,16 @@ def test_its_event_carries_the_run_and_is_published_with_its_success(end):
         "outlet_events": OutletEventAccessors(),
     }
     assert end.start_trigger_args.next_method == "finish"
-    end.finish(context, {"outcome": {"pathspec": "airflow-1/end/t-2"}})
+    said = {"s3://lake/made": {"version": 7, "pathspec": "not theirs to say"}}
+    end.finish(context, {"outcome": {"pathspec": "airflow-1/end/t-2", "assets": said}})
 
     assert pushed["metaflow"]["pathspec"] == "airflow-1/end/t-2"
     extra = context["outlet_events"][Asset("metaflow.Flow.end")].extra
     assert json.loads(json.dumps(extra))["pathspec"] == "Flow/airflow-1/end/t-2"
-    assert end.outlets == [Asset("metaflow.Flow.end")]
+    assert "version" not in extra
+    made = context["outlet_events"][Asset("s3://lake/made")].extra
+    assert (made["version"], made["pathspec"]) == (7, "Flow/airflow-1/end/t-2")
+    assert end.outlets == [Asset("metaflow.Flow.end"), Asset("s3://lake/made")]
 
 
 def test_a_failure_is_final_and_publishes_nothing(end):

@@ -38,6 +38,7 @@ class Reference:
         code: the code package that it ran, as {url, sha, metadata}.
         copied: for a copy (resume), Unix time at which the original had begun.
         label: what the UI shows of its own item. values: of the items that it made, shortened.
+        assets: what the events of the flow's own assets carry, by their URIs.
     """
 
     pathspec: str
@@ -49,6 +50,7 @@ class Reference:
     copied: float | None = None
     label: str | None = None
     values: tuple[str, ...] = ()
+    assets: Mapping[str, Mapping[str, Any]] | None = None
 
     def to_xcom(self) -> dict[str, Any]:
         """As JSON."""

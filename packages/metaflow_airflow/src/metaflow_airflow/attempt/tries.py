@@ -170,6 +170,7 @@ def reference(this: Try, task: StepTask, result: StepResult) -> Reference:
         copied=result.copied,
         label=this.label,
         values=result.values or (),
+        assets=result.assets,
     )
 
 

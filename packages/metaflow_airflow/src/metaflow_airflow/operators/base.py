@@ -88,7 +88,8 @@ class MetaflowStepOperator(BaseOperator):
         definition = self.definition
         payload = end_of_run(definition.flow, definition.project, outcome.pathspec)
         for asset in self.outlets:
-            context["outlet_events"][asset].extra = {"name": asset.name, **payload}
+            said = (outcome.assets or {}).get(asset.name, {})
+            context["outlet_events"][asset].extra = {**said, "name": asset.name, **payload}
 
     def get_openlineage_facets_on_start(self) -> Any:
         """What OpenLineage's provider, which alone calls this, tells of the step."""

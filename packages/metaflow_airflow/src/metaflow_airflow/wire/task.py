@@ -18,6 +18,10 @@ RESULT_BYTES = 4096
 """Of a result: what a container's termination message holds."""
 
 
+ASSETS = "_airflow_assets"
+"""The artifact of a flow's last step: what the events of its own assets carry, by their URIs."""
+
+
 class TaskFormatError(ValueError):
     """The JSON is not the description of a task that this version can run."""
 
@@ -185,6 +189,7 @@ class StepResult:
             whatever the exit code.
         values: of a foreach step's items, shortened; None where they are not known, or too many.
         read, wrote: URIs of the datasets that the step named; None where it named none.
+        assets: what the events of the flow's own assets carry, by their URIs.
     """
 
     ok: bool
@@ -201,6 +206,7 @@ class StepResult:
     values: tuple[str, ...] | None = None
     read: tuple[str, ...] | None = None
     wrote: tuple[str, ...] | None = None
+    assets: Mapping[str, Mapping[str, Any]] | None = None
 
     @property
     def is_final(self) -> bool:

@@ -6,7 +6,9 @@ self.next() ends the run, without a retry and past @catch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ...wire.exit_codes import DISALLOW_RETRY
 from ...wire.task import StepResult
@@ -23,6 +25,7 @@ class StoredTask:
         went_to: the steps that self.next() named. leads_to: the steps of the graph.
         cardinality: how many items a foreach step made. choice: the step that a switch picked.
         values: of those items, as Metaflow shortens them; None where it has kept none.
+        assets: see StepResult.
     """
 
     ok: bool
@@ -32,6 +35,7 @@ class StoredTask:
     cardinality: int | None = None
     choice: str | None = None
     values: tuple[str, ...] | None = None
+    assets: Mapping[str, Mapping[str, Any]] | None = None
 
 
 def proven(step: str, stored: StoredTask | None) -> StepResult:
@@ -50,6 +54,7 @@ def proven(step: str, stored: StoredTask | None) -> StepResult:
         cardinality=stored.cardinality,
         choice=stored.choice,
         values=stored.values,
+        assets=stored.assets,
     )
 
 

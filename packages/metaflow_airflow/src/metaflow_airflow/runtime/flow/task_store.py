@@ -9,7 +9,7 @@ from typing import Any
 
 from ...compat import metaflow as upstream
 from ...wire.ids import MAX_ATTEMPTS, former_task_id, next_generation
-from ...wire.task import Clone, Init, StepTask
+from ...wire.task import ASSETS, Clone, Init, StepTask
 from ..failures import LaunchError, UnavailableError
 from .proof import StoredTask, proven
 
@@ -215,6 +215,7 @@ def _read(store: Any, step: str) -> StoredTask:
         upstream.NUM_SPLITS,
         upstream.VALUES,
         upstream.GRAPH,
+        ASSETS,
     )
     node = found[upstream.GRAPH]["steps"][step]
     went_to = tuple((found.get(upstream.TRANSITION) or [()])[0])
@@ -228,6 +229,7 @@ def _read(store: Any, step: str) -> StoredTask:
         cardinality=found.get(upstream.NUM_SPLITS) if kind == "split-foreach" else None,
         choice=went_to[0] if kind == "split-switch" and went_to else None,
         values=tuple(map(str, values)) if values and len(values) <= _MOST_VALUES else None,
+        assets=found.get(ASSETS),
     )
 
 

@@ -172,5 +172,6 @@ def _copy_result(copied: Finished) -> StepResult:
         cardinality=copied.stored.cardinality,
         choice=copied.stored.choice,
         values=copied.stored.values,
+        assets=copied.stored.assets,
         copied=copied.began,
     )

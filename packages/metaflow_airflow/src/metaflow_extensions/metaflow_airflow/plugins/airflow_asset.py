@@ -10,8 +10,10 @@ class AirflowAssetDecorator(FlowDecorator):
 
     Args:
         uri: of the asset, such as "s3://trip-data/predictions".
+        extra: name of an artifact that the last step has, a dictionary of plain values: what the
+            event carries besides the run, such as the version that was made.
     """
 
     name = "airflow_asset"
     allow_multiple = True
-    defaults = {"uri": None}  # noqa: RUF012 - declared so by Metaflow
+    defaults = {"uri": None, "extra": None}  # noqa: RUF012 - declared so by Metaflow

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import KeysView, Set
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from metaflow.decorators import StepDecorator
 from metaflow.exception import MetaflowException
 from metaflow.metadata_provider import MetaDatum
 from metaflow.unbounded_foreach import UnboundedForeachInput
-from metaflow_airflow import lineage
+from metaflow_airflow import asset_extras, lineage
 from metaflow_airflow.airflow_run import AirflowRun
 from metaflow_airflow.compat.metaflow_current import set_current, trigger_of
+from metaflow_airflow.compat.metaflow_export import first_and_last, own_flow_decorators
 from metaflow_airflow.wire.handshake import DATASETS_VARIABLE
+from metaflow_airflow.wire.task import ASSETS
 
 _METADATA = {
     "airflow-dag-id": "METAFLOW_AIRFLOW_DAG_ID",
@@ -25,6 +28,18 @@ _METADATA = {
 
 # Metaflow loads this module whatever runs: `current.airflow` is there under `run` too, and empty.
 set_current("airflow", AirflowRun())
+
+
+def _keep_asset_extras(flow: Any) -> None:
+    """Leave what the events of the flow's own assets carry, for the task that publishes them."""
+    assets = [each.attributes for each in own_flow_decorators(flow).get("airflow_asset", ())]
+    names = {each["extra"] for each in assets if each["extra"]}
+    artifacts = {name: getattr(flow, name) for name in names if hasattr(flow, name)}
+    found, problems = asset_extras.extras(assets, artifacts)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if found:
+        setattr(flow, ASSETS, found)
 
 
 class AirflowInternalDecorator(StepDecorator):
@@ -84,6 +99,8 @@ class AirflowInternalDecorator(StepDecorator):
     ) -> None:
         """Refuse a foreach over what has no order that each task's process knows, or no end."""
         self._save_datasets()
+        if step_name == first_and_last(graph)[1]:
+            _keep_asset_extras(flow)
         node = graph[step_name]
         items = getattr(flow, node.foreach_param) if node.type == "foreach" else None
         if isinstance(items, Set) and not isinstance(items, KeysView):
