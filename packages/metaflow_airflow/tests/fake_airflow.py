@@ -27,7 +27,7 @@ class FakeAirflow:
         tokens: those that it takes; the last one is what a login gets.
         pauses: of each DAG, what its details say of a pause.
         parsed: the tokens of files that were to be read again.
-        version: that it says of itself.
+        version: that it says of itself. assets: as Airflow lists them.
         on_ask: called before a DAG's source is told; it plays the DAG processor, as on_parse does
             when a file is to be read again.
     """
@@ -43,6 +43,7 @@ class FakeAirflow:
     tokens: list[str] = field(default_factory=lambda: ["t"])
     parsed: list[str] = field(default_factory=list)
     version: str = "3.3.2"
+    assets: list[dict[str, Any]] = field(default_factory=list)
     on_ask: Callable[[], None] = lambda: None
     on_parse: Callable[[], None] = lambda: None
     url: str = ""
@@ -124,6 +125,7 @@ _ROUTES: dict[str, Callable[..., tuple[int, Any]]] = {
     r"GET /api/v2/dags": lambda self, body: (200, {"dags": [self._dag(d) for d in self.sources]}),
     r"GET /api/v2/dags/([^/]+)/details": lambda self, body, dag_id: (200, self._dag(dag_id)),
     r"GET /api/v2/dagSources/([^/]+)": lambda self, body, dag_id: self._source(dag_id),
+    r"GET /api/v2/assets": lambda self, body: (200, {"assets": self.assets}),
     r"GET /api/v2/importErrors": lambda self, body: (200, {"import_errors": self.errors}),
     r"GET /api/v2/pools/([^/]+)": lambda self, body, name: self._pool(name),
     r"POST /api/v2/dags/([^/]+)/dagRuns": FakeAirflow._trigger,

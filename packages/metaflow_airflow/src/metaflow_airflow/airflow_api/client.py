@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote
@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 import requests
 
 from metaflow_airflow.airflow_api.login import Login, LoginError, PasswordLogin
-from metaflow_airflow.airflow_api.session import Bearer, new_session, why
+from metaflow_airflow.airflow_api.session import Bearer, detail, new_session, why
 from metaflow_airflow.airflow_api.settings import URL, settings
 from metaflow_airflow.errors import BridgeError
 
@@ -143,10 +143,10 @@ class AirflowClient:
                     f"({type(error).__name__}). Is it being restarted?"
                 ) from error
 
-    def runs(self, dag_id: str, *states: str) -> Iterator[dict[str, Any]]:
-        """A DAG's runs ("~": of all), newest first; only those in these states, if any is given."""
+    def runs(self, dag_id: str, *states: str, **only: str) -> Iterator[dict[str, Any]]:
+        """A DAG's runs ("~": of all), newest first; of these states and other filters alone."""
         path = f"dags/{_path(dag_id)}/dagRuns"
-        return self._pages(path, "dag_runs", {"order_by": "-run_after", "state": states})
+        return self._pages(path, "dag_runs", {"order_by": "-run_after", "state": states} | only)
 
     def set_run_state(self, dag_id: str, run_id: str, state: str) -> None:
         """Mark a run success, failed or queued; its running tasks are ended."""
@@ -158,9 +158,15 @@ class AirflowClient:
         path = f"dags/{_path(dag_id)}/dagRuns/{_path(run_id)}/taskInstances"
         return self._pages(path, "task_instances", {})
 
-    def tasks_of_runs(self, runs: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        """The task instances of some runs (DAG ids, and a run of each), in one request a page."""
-        asked = {"dag_ids": list(runs), "dag_run_ids": sorted(set(runs.values()))}
+    def events_of_run(self, dag_id: str, run_id: str) -> Any:
+        """The asset events that started a run."""
+        path = f"dags/{_path(dag_id)}/dagRuns/{_path(run_id)}/upstreamAssetEvents"
+        return self._get(path)["asset_events"]
+
+    def tasks_of_runs(self, runs: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+        """The task instances of some runs (DAG id and run id), in one request a page."""
+        dag_ids, run_ids = (sorted(set(ids)) for ids in zip(*runs, strict=True))
+        asked = {"dag_ids": dag_ids, "dag_run_ids": run_ids}
         offset = 0
         while True:
             page = {"page_limit": _PAGE, "page_offset": offset, "order_by": "id"}
@@ -234,12 +240,12 @@ class AirflowClient:
         if response.status_code == requests.codes.unauthorized:
             raise AirflowError(
                 f"Airflow at {self.url} refused the token that {self._login.settings} gave: "
-                f"{_detail(response)}."
+                f"{detail(response)}."
             )
         if response.status_code == requests.codes.forbidden:
             raise AirflowError(
                 f"Airflow at {self.url} does not let this login do that ({method} {unquote(path)}:"
-                f" {_detail(response)}). Ask whoever owns Airflow for a role that may."
+                f" {detail(response)}). Ask whoever owns Airflow for a role that may."
             )
         if response.status_code == requests.codes.not_found:
             raise NotFoundError(self._missing(path, response))
@@ -249,7 +255,7 @@ class AirflowClient:
         # 5xx: its database restarts, or a proxy before it finds nobody.
         gone = response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
         return (UnreachableError if gone else AirflowError)(
-            f"Airflow at {self.url} answered {response.status_code}: {_detail(response)}"
+            f"Airflow at {self.url} answered {response.status_code}: {detail(response)}"
         )
 
     def _missing(self, path: str, response: requests.Response) -> str:
@@ -259,7 +265,7 @@ class AirflowClient:
                 f"Airflow at {self.url} has no DAG {unquote(rest[0])}. Export the flow first "
                 "(airflow create), or say the name that it was exported with (airflow --name)."
             )
-        return f"Airflow at {self.url} has no such thing: {_detail(response)}"
+        return f"Airflow at {self.url} has no such thing: {detail(response)}"
 
     def _sign_in(self) -> None:
         try:
@@ -287,13 +293,3 @@ class AirflowClient:
 
 def _path(part: str) -> str:
     return quote(part, safe="")
-
-
-def _detail(response: requests.Response) -> str:
-    try:
-        detail = response.json()["detail"]
-    except (ValueError, KeyError, TypeError):
-        return response.text[:500]
-    if isinstance(detail, list):
-        return "; ".join(str(entry.get("msg", entry)) for entry in detail)
-    return str(detail)

@@ -58,3 +58,14 @@ def _is_here(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def detail(response: requests.Response) -> str:
+    """What an answer of Airflow says went wrong."""
+    try:
+        said = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        return response.text[:500]
+    if isinstance(said, list):
+        return "; ".join(str(entry.get("msg", entry)) for entry in said)
+    return str(said)

@@ -51,6 +51,13 @@ from metaflow_airflow.plan.assemble import MAX_ITERATIONS
     "counts.",
 )
 @click.option(
+    "--triggers/--no-triggers",
+    default=True,
+    show_default=True,
+    help="Whether the events of @trigger and @trigger_on_finish start the DAG. Without them it "
+    "starts when it is triggered, and by its @schedule.",
+)
+@click.option(
     "--namespace",
     "user_namespace",
     default=None,
@@ -130,6 +137,7 @@ def create(
     tags: tuple[str, ...],
     paused: bool,
     catchup: bool,
+    triggers: bool,
     user_namespace: str | None,
     max_workers: int,
     max_iterations: int,
@@ -161,6 +169,7 @@ def create(
         notify_on_success=notify_on_success,
         paused=paused,
         catchup=catchup,
+        triggers=triggers,
     )
     with spoken():
         exported = deploy(
@@ -169,7 +178,7 @@ def create(
             token=TokenOptions(authorize, given_token, generate_new_token),
             wait=wait,
             ready=lambda: _write_attributes(obj, deployer_attribute_file),
-            tell=lambda line: obj.echo(line, bold=True),
+            tell=lambda line, **how: obj.echo(line, bold=True, **how),
         )
     if as_json:
         obj.echo_always(json.dumps(asdict(exported)), err=False, no_bold=True)

@@ -49,7 +49,7 @@ def deploy(
     token: TokenOptions,
     wait: int,
     ready: Callable[[], None],
-    tell: Callable[[str], None],
+    tell: Callable[..., None],
 ) -> Exported:
     """Refuse early, package, put the file in place in one move, wait until Airflow has it.
 
@@ -57,7 +57,7 @@ def deploy(
         file: where the DAG file goes; None: the DAGs folder.
         wait: seconds; 0: Airflow is not asked.
         ready: called when nothing is refused any more, before the long work.
-        tell: called with each line for the user.
+        tell: called with each line for the user, in which *stars* mark names unless no_bold is set.
 
     Raises:
         BridgeError: nothing has changed, or Airflow does not take the file and it is taken back.
@@ -105,7 +105,8 @@ def deploy(
         url = f"{client.url}/dags/{dag_id}"
         tell(f"Airflow has it: {url}")
     for line in starts(plan):
-        tell(f"It {line.strip()}." if line.startswith("starts") else f"  {line.strip()}.")
+        text = f"It {line.strip()}." if line.startswith("starts") else f"  {line.strip()}."
+        tell(text, no_bold=True)  # a cron expression has stars of its own
     return Exported(dag_id, path, production_token, url)
 
 

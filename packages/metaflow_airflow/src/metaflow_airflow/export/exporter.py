@@ -85,6 +85,7 @@ class Export:
     connection: str | None = None
     paused: bool | None = None
     catchup: bool = False
+    triggers: bool = True
     max_iterations: int = MAX_ITERATIONS
     notify_on_error: tuple[str, ...] = ()
     notify_on_success: tuple[str, ...] = ()
@@ -182,7 +183,7 @@ class Export:
                     send_files=send_files,
                 )
             ),
-            triggers=read_triggers(self.obj.flow),
+            triggers=read_triggers(self.obj.flow) if self.triggers else None,
             project=naming.read_project(),
             metaflow=version("metaflow"),
             commit=commit_of(script_path().parent),
