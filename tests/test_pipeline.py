@@ -61,6 +61,77 @@ def pipeline(stack):
     return text
 
 
+MONTHS = ("green/2023-12", "green/2024-01")
+DATA, TRAIN, PREDICT = (
+    "data_engineering_dag",
+    "trip_duration.prod.TrainTripDurationFlow",
+    "trip_duration.prod.PredictTripDurationFlow",
+)
+
+
+@pytest.fixture(scope="module")
+def client(stack):
+    return AirflowClient(stack.airflow_url, *stack.airflow_login)
+
+
+@pytest.fixture(scope="module")
+def led_to(client, pipeline):
+    """The runs that the pipeline's events started, by DAG: run id -> partition key."""
+    known = {re.search(r"runs as (\S+)", pipeline)[1]}
+    found = {}
+    for dag_id in (TRAIN, PREDICT):
+        found[dag_id] = {}
+        for run in client.runs(dag_id, run_type="asset_triggered"):
+            [event] = client.events_of_run(dag_id, run["dag_run_id"])
+            if event["source_run_id"] in known:
+                assert (run["state"], event["partition_key"]) == ("success", run["partition_key"])
+                found[dag_id][run["dag_run_id"]] = run["partition_key"]
+        known = set(found[dag_id])
+    return found
+
+
+def test_each_month_that_is_published_is_trained_on_and_predicted_by_events(led_to):
+    made_up = "" if TLC_DATA.is_dir() else "made-up/"
+    for runs in led_to.values():
+        assert sorted(runs.values()) == [made_up + each for each in MONTHS]
+
+
+def test_airflows_assets_lead_from_the_taxi_data_through_both_flows_to_the_predictions(
+    client, pipeline
+):
+    assets = {asset["name"]: asset for asset in client.assets({})}
+
+    def makers(name):
+        return {task["dag_id"] for task in assets[name]["producing_tasks"]}
+
+    def waiting(name):
+        return {dag["dag_id"] for dag in assets[name]["scheduled_dags"]}
+
+    assert assets["trip_features"]["uri"] == "s3://trip-data/features"
+    assert DATA in makers("trip_features")
+    assert waiting("trip_features") == {TRAIN}
+    assert (makers(f"metaflow.{TRAIN}.end"), waiting(f"metaflow.{TRAIN}.end")) == (
+        {TRAIN},
+        {PREDICT},
+    )
+    assert makers("metaflow://TrainTripDurationFlow") == {TRAIN}
+    assert makers("s3://trip-data/predictions") == {PREDICT}
+
+
+def test_the_events_of_models_and_predictions_say_which_version_they_are_of(client, led_to):
+    for dag_id, name, fields in (
+        (TRAIN, "metaflow://TrainTripDurationFlow", {"promoted", "rmse", "learned_from"}),
+        (PREDICT, "s3://trip-data/predictions", {"rows", "training_run", "made_up"}),
+    ):
+        made = client._get("assets/events", {"source_dag_id": dag_id, "limit": 100})["asset_events"]
+        events = [e for e in made if e["name"] == name and e["source_run_id"] in led_to[dag_id]]
+        assert sorted(event["extra"]["month"] for event in events) == ["2023-12", "2024-01"]
+        for event in events:
+            assert event["partition_key"].endswith(event["extra"]["month"])
+            assert fields <= set(event["extra"])
+            assert event["extra"]["version"] in event["extra"]["uri"]
+
+
 def test_the_model_beats_the_linear_baseline_by_a_fifth(pipeline):
     model, linear, better = figures(pipeline, "RMSE")
 
@@ -94,8 +165,7 @@ def tab(page, route, dag_id=""):
 
 
 def test_clicks_alone_lead_from_the_dag_to_the_card_and_to_the_predictions_lineage(pipeline, page):
-    train, predict = (f"trip_duration.prod.{name}TripDurationFlow" for name in ("Train", "Predict"))
-
+    train, predict = TRAIN, PREDICT
     page.goto("/")
     page.get_by_role("link", name="Dags", exact=True).first.click()
     page.get_by_role("link", name=train, exact=True).first.click()
@@ -124,13 +194,11 @@ def test_clicks_alone_lead_from_the_dag_to_the_card_and_to_the_predictions_linea
     tab(page, "run", train).get_by_role("heading", level=1).wait_for()
 
 
-def test_each_step_is_one_task_instance_and_each_candidate_one_of_fit(stack, pipeline):
-    client = AirflowClient(stack.airflow_url, *stack.airflow_login)
-    dag_id = "trip_duration.prod.TrainTripDurationFlow"
-    run = next(client.runs(dag_id))
+def test_each_step_is_one_task_instance_and_each_candidate_one_of_fit(client, pipeline):
+    run = next(client.runs(TRAIN))
 
     tasks = sorted(
-        (t["task_id"], t["state"]) for t in client.task_instances(dag_id, run["dag_run_id"])
+        (t["task_id"], t["state"]) for t in client.task_instances(TRAIN, run["dag_run_id"])
     )
 
     # A stack that was used before has a champion, which an equal model does not replace.
@@ -154,3 +222,22 @@ def test_what_metaflows_client_keeps_lies_in_the_stacks_own_folder(stack, pipeli
 
     assert cache.is_relative_to(stack.state.root)
     assert any(cache.iterdir()), "predict reads the model of another run through the client"
+
+
+def test_the_data_teams_dag_starts_the_flows_itself_where_it_is_asked_to(stack, client, pipeline):
+    """The second way; last, as it exports the flows without triggers."""
+    before = {dag_id: len(list(client.runs(dag_id))) for dag_id in (TRAIN, PREDICT)}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "pipeline", "--keep", "--chain",
+         "--state", str(stack.state.root), "--source", "generator", "--rows", "4000"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        env={**os.environ, "COLUMNS": "200"}, timeout=600,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"data_engineering_dag +predict +deferred", done.stdout)
+    for dag_id, number in before.items():
+        runs = list(client.runs(dag_id))
+        assert len(runs) == number + 1, "no event started one as well"
+        assert runs[0]["run_type"] == "operator_triggered"

@@ -124,9 +124,9 @@ def test_a_month_with_fewer_trips_than_it_says_is_not_published(here: Site) -> N
     ("branch", "made_up", "place"),
     [
         ("prod", False, "s3://b/p"),
-        ("prod", True, "s3://b/p/made-up"),
+        ("prod", True, "s3://b/made-up/p"),
         ("user.ann", False, "s3://b/p/branches/user.ann"),
-        ("test.x", True, "s3://b/p/branches/test.x/made-up"),
+        ("test.x", True, "s3://b/made-up/p/branches/test.x"),
     ],
 )
 def test_only_production_writes_real_predictions_where_readers_look(
@@ -136,4 +136,5 @@ def test_only_production_writes_real_predictions_where_readers_look(
 
 
 def test_a_root_that_is_made_up_already_says_so_once() -> None:
+    assert publish.place("s3://b", "prod", made_up=True) == "s3://b/made-up"
     assert publish.place("s3://b/made-up/p", "prod", made_up=True) == "s3://b/made-up/p"

@@ -14,7 +14,7 @@ def target(tmp_path: Path) -> Any:
     folder = tmp_path / "packages" / "ml_flows" / "src" / "ml_flows"
     folder.mkdir(parents=True)
     return SimpleNamespace(
-        environment=dict, export_options=(), flows_folder=folder, flow_dag=str,
+        environment=dict, export_options=(), chain=False, flows_folder=folder, flow_dag=str,
         changed=lambda file: 0.0, export_stamp=tmp_path / "stamp.json",
     )  # fmt: skip
 
@@ -35,4 +35,12 @@ def test_a_stamp_that_was_cut_short_exports_anew(target: Any, cut: str) -> None:
     target.export_stamp.write_text(cut)
 
     assert run(target) == every
+    assert run(target) == []
+
+
+def test_flows_that_another_dag_starts_are_exported_anew_without_triggers(target: Any) -> None:
+    run(target)
+    target.chain = True
+
+    assert run(target) == [flow.stem for flow in FLOWS]
     assert run(target) == []

@@ -1,6 +1,6 @@
 """What is said of a task that failed, by a target and a client that answer as these do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ class Client:
     def __init__(self, log: list[Any]) -> None:
         self._log = log
 
-    def tasks_of_runs(self, runs: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    def tasks_of_runs(self, runs: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
         yield TASK
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:

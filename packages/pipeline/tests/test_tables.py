@@ -150,6 +150,15 @@ def test_publishing_ends_when_the_first_flow_starts() -> None:
     }
 
 
+def test_the_months_before_have_a_line_of_their_own() -> None:
+    before = [run(TRAIN.dag_id, 5, 20), run(PREDICT.dag_id, 20, 30)]
+
+    found = seconds_by_stage(RUNS, {"read the results": 1.0}, before)
+
+    assert found["publish the features"] == 5.0
+    assert found["the months before"] == 7.0
+
+
 def test_the_status_names_each_server_with_its_state() -> None:
     lines = rendered(
         status_table(
@@ -177,14 +186,15 @@ def test_the_month_before(month: str, before: str) -> None:
 def test_the_run_is_told_what_was_asked_and_leaves_the_rest_to_the_dag() -> None:
     plain = Options().conf()
     asked = Options(
-        cab="yellow", month="2024-03", train_months=("2024-01",), source="generator", rows=9, seed=3
-    ).conf()
+        cab="yellow", month="2024-03", train_months=("2024-01",), source="generator", rows=9,
+        seed=3, chain=True,
+    ).conf()  # fmt: skip
 
     assert plain == {
         "cab": "green",
         "month": "2024-01",
         "train_months": ["2023-12"],
-        "run_flows": True,
+        "run_flows": False,
         "train_dag_id": TRAIN.dag_id,
         "predict_dag_id": PREDICT.dag_id,
     }
@@ -192,6 +202,7 @@ def test_the_run_is_told_what_was_asked_and_leaves_the_rest_to_the_dag() -> None
         "cab": "yellow",
         "month": "2024-03",
         "train_months": ["2024-01"],
+        "run_flows": True,
         "source": "generator",
         "rows": 9,
         "seed": 3,

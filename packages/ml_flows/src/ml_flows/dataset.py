@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ml_flows import contract, storage
 from ml_flows.contract import Manifest
 from ml_flows.errors import InputError
-from ml_flows.split import TEST_DAYS, Split, check_order, last_days, parse_months
+from ml_flows.split import TEST_DAYS, Split, check_order, last_days, month_before, parse_months
 
 if TYPE_CHECKING:
     import polars as pl
@@ -154,14 +154,20 @@ def plan_split(
     """Pin the datasets of a training.
 
     Args:
+        train_months: "" for the month before the test month; where that is not published, the
+            test month itself, whose last TEST_DAYS are held out.
         test_month: "" to hold out the last TEST_DAYS of the train months.
         validation_days: the last days before the test's, or of the train months.
 
     Raises:
         InputError: months that make no sense, or what resolve() raises.
     """
-    months = parse_months(train_months, "train_months")
     test = test_month.strip()
+    if test and not train_months.strip():
+        before = month_before(test)
+        is_first = find(root, cab, before) is None
+        train_months, test = (test, "") if is_first else (before, test)
+    months = parse_months(train_months, "train_months")
     check_order(months, test)
     if not 1 <= validation_days <= 14:
         raise InputError(

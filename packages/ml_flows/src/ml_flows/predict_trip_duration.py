@@ -6,6 +6,7 @@ from metaflow import (
     Config,
     FlowSpec,
     Parameter,
+    airflow_asset,
     card,
     current,
     environment,
@@ -14,6 +15,7 @@ from metaflow import (
     retry,
     step,
     timeout,
+    trigger_on_finish,
 )
 
 from ml_flows.datastore import check_datastore
@@ -27,9 +29,12 @@ from ml_flows.settings import (
 )
 
 
+@airflow_asset(uri=PREDICTIONS_ROOT, extra="published")
+@trigger_on_finish(flow="TrainTripDurationFlow")
 @project(name="trip_duration")
 class PredictTripDurationFlow(FlowSpec):
     """Predict a month's trip durations, publish them, and compare the month with the training's.
+    On Airflow each training that ends starts a run, for the month that it was tested on.
 
     Its steps:
 
@@ -39,7 +44,12 @@ class PredictTripDurationFlow(FlowSpec):
     drift_limits = Config("drift", default_value=DRIFT, help="When drift is moderate or large.")
 
     cab = Parameter("cab", default="green", help="Whose trips: green or yellow.")
-    month = Parameter("month", default="2024-01", help="Month to predict: YYYY-MM.")
+    month = Parameter(
+        "month",
+        default="2024-01",
+        help="Month to predict: YYYY-MM. A run that a training starts takes cab, month and "
+        "features_root from it.",
+    )
     features_root = Parameter(
         "features_root", default=FEATURES_ROOT, help="Where the data team publishes: s3://…"
     )
@@ -73,14 +83,16 @@ class PredictTripDurationFlow(FlowSpec):
             storage,
         )
         from ml_flows.errors import no_retry_on_input_error
+        from ml_flows.wanted import Wanted, wanted
 
         with no_retry_on_input_error():
-            split.first_day(self.month)
-            self.limits = settings.checked(self.drift_limits, DRIFT, "drift")
-            self.features = dataset.resolve(self.features_root, self.cab, self.month)
-            self.last_year = dataset.find(
-                self.features_root, self.cab, split.year_before(self.month)
+            root, cab, month = wanted(
+                current.get("trigger"), Wanted(self.features_root, self.cab, self.month)
             )
+            split.first_day(month)
+            self.limits = settings.checked(self.drift_limits, DRIFT, "drift")
+            self.features = dataset.resolve(root, cab, month)
+            self.last_year = dataset.find(root, cab, split.year_before(month))
             made_up = contract.made_up(self.features)
             self.branch = promotion.own_branch(
                 current.branch_name, namespace=current.namespace, user=current.username
@@ -88,16 +100,16 @@ class PredictTripDurationFlow(FlowSpec):
             self.place = publish.place(self.predictions_root, self.branch, made_up=made_up)
             storage.require_place(self.place)
             self.training = (
-                registry.named(self.training_run, self.cab, made_up=made_up, branch=self.branch)
+                registry.named(self.training_run, cab, made_up=made_up, branch=self.branch)
                 if self.training_run
-                else registry.to_predict_with(self.cab, self.branch, made_up=made_up).pathspec
+                else registry.to_predict_with(cab, self.branch, made_up=made_up).pathspec
             )
             self.learned = split.trained_months(registry.artifact(self.training, "split"))
-        self.time_order = split.relation(self.learned, self.month)
+        self.time_order = split.relation(self.learned, month)
         registry.say_features(f"{current.flow_name}/{current.run_id}", [self.features])
         print(f"{self.features['uri']} with the model of {self.training}, to {self.place}")
         if self.time_order != "after":
-            print(split.warning(self.time_order, self.month, self.learned), file=sys.stderr)
+            print(split.warning(self.time_order, month, self.learned), file=sys.stderr)
         self.next(self.predict)
 
     @retry(times=2, minutes_between_retries=1)
@@ -163,6 +175,11 @@ class PredictTripDurationFlow(FlowSpec):
     @step
     def end(self) -> None:
         """Say what came of it."""
+        shown = ("version", "uri", "cab", "month", "rows", "made_up", "training_run")
+        self.published = {
+            **{name: self.predictions[name] for name in shown},
+            "concept_drift": self.concept_drift["level"],
+        }
         for feature, figures in self.drift.items():
             print(
                 f"data drift of {feature}: PSI {figures['psi']:.3f} "

@@ -93,6 +93,12 @@ def decide(
     return Decision(promoted=not against, reasons=[*against, *won])
 
 
+def overtaken(decision: Decision, newer: str) -> Decision:
+    """The decision of a run when a newer month's (pathspec) was promoted before it."""
+    why = f"{newer} was promoted meanwhile, and tested on later trips"
+    return Decision(promoted=False, reasons=[why, *decision["reasons"]])
+
+
 def promoted_tags(where: Scope, at: datetime) -> set[str]:
     """The tags of a run that is promoted at that time."""
     tag = where.tag(CHAMPION)

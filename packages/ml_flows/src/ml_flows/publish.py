@@ -2,7 +2,7 @@
 
 <root>/<cab>/<month>/                        production's, of real trips
 <root>/branches/<branch>/<cab>/<month>/      everybody else's
-…/made-up/<cab>/<month>/                     of trips that never happened
+<its folder>/made-up/<its name>/…            all of it of trips that never happened
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ BATCH = 100_000
 
 def place(root: str, branch: str, *, made_up: bool) -> str:
     """Where a run of this branch publishes, so that nobody replaces what is production's, and
-    made-up trips replace no real ones."""
-    parts = [root.rstrip("/")]
-    if branch != PRODUCTION:
-        parts += ["branches", branch]
+    made-up trips replace no real ones: these lie beside the features that they are of."""
+    root = root.rstrip("/")
     if made_up and f"/{MADE_UP}/" not in f"{root}/":
-        parts.append(MADE_UP)
-    return "/".join(parts)
+        folder, _, name = root.rpartition("/")
+        in_bucket = not folder.endswith("/")  # s3://bucket alone has no folder
+        root = f"{folder}/{MADE_UP}/{name}" if in_bucket else f"{root}/{MADE_UP}"
+    return root if branch == PRODUCTION else f"{root}/branches/{branch}"
 
 
 def predictions(

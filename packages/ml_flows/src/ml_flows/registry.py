@@ -162,6 +162,21 @@ def finished(run_id: str, what: str) -> Any:
     return run
 
 
+def overtaken(where: Scope, tested: Split, before: str) -> str:
+    """The champion that was promoted meanwhile and tested on later trips; "" if there is none.
+
+    Of trainings that go on side by side, one for each month, the newest month's counts.
+
+    Args:
+        before: the champion (pathspec) that this training was compared with, "" for none.
+    """
+    found = champion(where)
+    if found is None or found.pathspec == before:
+        return ""
+    since = split.tested_from(artifact(found.pathspec, "split"))
+    return found.pathspec if since > split.tested_from(tested) else ""
+
+
 def promote(pathspec: str, where: Scope) -> None:
     """Make a run the champion of a scope."""
     tags = promotion.promoted_tags(where, datetime.now(UTC))

@@ -13,6 +13,9 @@ ROOT = os.environ.get("TRIP_DATA_ROOT", "s3://trip-data").rstrip("/")
 FEATURES_ROOT = f"{ROOT}/features"
 PREDICTIONS_ROOT = f"{ROOT}/predictions"
 
+MODELS = "metaflow://TrainTripDurationFlow"
+"""The models as an asset of Airflow; each is an artifact of a training run below it."""
+
 CORES = 1
 """Of each step. On a busy machine two OpenMP threads wait for each other: gradient boosting that
 takes 3 s with one thread took 130 s with two (2 cores, load 17)."""

@@ -66,6 +66,15 @@ def _begin(day: date) -> datetime:
     return datetime(day.year, day.month, day.day)
 
 
+def month_before(month: str) -> str:
+    """The month before, which ends when it begins.
+
+    Raises:
+        InputError: no such month.
+    """
+    return f"{first_day(month, 'test_month') - timedelta(days=1):%Y-%m}"
+
+
 def year_before(month: str) -> str:
     """The same month of the year before."""
     return f"{int(month[:4]) - 1}{month[4:]}"

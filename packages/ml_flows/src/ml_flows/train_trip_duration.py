@@ -7,6 +7,7 @@ from metaflow import (
     Config,
     FlowSpec,
     Parameter,
+    airflow_asset,
     card,
     catch,
     config_expr,
@@ -17,6 +18,7 @@ from metaflow import (
     retry,
     step,
     timeout,
+    trigger,
 )
 
 from ml_flows.datastore import check_datastore
@@ -24,6 +26,7 @@ from ml_flows.settings import (
     BASE_MEMORY,
     CORES,
     FEATURES_ROOT,
+    MODELS,
     PROMOTION,
     SEARCH,
     SIZE,
@@ -34,10 +37,18 @@ from ml_flows.settings import (
 __all__ = ["memory"]  # what config_expr below calls
 
 
+@airflow_asset(uri=MODELS, extra="trained")
+@trigger(
+    event={
+        "name": FEATURES_ROOT,
+        "parameters": ["cab", ("test_month", "month"), "features_root"],
+    }
+)
 @project(name="trip_duration")
 class TrainTripDurationFlow(FlowSpec):
     """Search a model of taxi trip duration, and promote it if it beats its baselines and the
-    champion on time that none of them has seen.
+    champion on time that none of them has seen. On Airflow each month of features that the data
+    team publishes starts a run: it learns from the month before, and is tested on the new one.
 
     Its steps:
 
@@ -51,7 +62,10 @@ class TrainTripDurationFlow(FlowSpec):
 
     cab = Parameter("cab", default="green", help="Whose trips: green or yellow.")
     train_months = Parameter(
-        "train_months", default="2023-12", help="Months to learn from: YYYY-MM, comma separated."
+        "train_months",
+        default="",
+        help="Months to learn from: YYYY-MM, comma separated. Empty: the month before test_month; "
+        "where that is not published, test_month itself without its last 7 days.",
     )
     test_month = Parameter(
         "test_month",
@@ -174,6 +188,7 @@ class TrainTripDurationFlow(FlowSpec):
                 made_up=bool(split.made_up(self.split)),
             )
             rival = registry.rival(self.scope, self.split)
+            self.rival = rival.pathspec if rival else ""
         if self.split["test"]:
             lineage.read(self.split["test"]["uri"])
         found = contest.hold(
@@ -194,10 +209,15 @@ class TrainTripDurationFlow(FlowSpec):
     @retry(times=2, minutes_between_retries=1)
     @step
     def promote(self) -> None:
-        """Tag this run as the champion of its branch."""
-        from ml_flows import registry
+        """Tag this run as the champion of its branch, unless a newer month's has become it."""
+        from ml_flows import promotion, registry
 
-        registry.promote(f"{current.flow_name}/{current.run_id}", self.scope)
+        run = f"{current.flow_name}/{current.run_id}"
+        if newer := registry.overtaken(self.scope, self.split, self.rival):
+            self.decision = promotion.overtaken(self.decision, newer)
+            registry.hold_back(run, self.scope)
+        else:
+            registry.promote(run, self.scope)
         self.next(self.end)
 
     @retry(times=2, minutes_between_retries=1)
@@ -212,6 +232,17 @@ class TrainTripDurationFlow(FlowSpec):
     @step
     def end(self) -> None:
         """Say what came of it."""
+        from ml_flows import split
+
+        self.trained = {
+            "version": current.run_id,
+            "uri": f"metaflow://{current.flow_name}/{current.run_id}",
+            "cab": self.cab,
+            "month": split.tested_months(self.split)[-1],
+            "learned_from": split.trained_months(self.split),
+            "promoted": self.decision["promoted"],
+            "rmse": self.metrics["rmse"],
+        }
         print(
             "RMSE {rmse:.2f} min, MAE {mae:.2f} min on {rows_test} trips; linear baseline "
             "{baseline_rmse:.2f} and {baseline_mae:.2f}: {improvement_percent:.1f} % better; "
@@ -223,7 +254,8 @@ class TrainTripDurationFlow(FlowSpec):
                 "RMSE {honest_rmse:.2f} min on all {honest_rows} trips of up to 3 hours that "
                 "would have been asked for".format(**self.metrics)
             )
-        print("; ".join([self.verdict.replace("_", " "), *self.decision["reasons"]]))
+        verdict = "promoted" if self.decision["promoted"] else "held back"
+        print("; ".join([verdict, *self.decision["reasons"]]))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from embedded.errors import StackError
 from metaflow_airflow.airflow_api.client import AirflowClient, UnreachableError
 
 from pipeline import task_log
+from pipeline.by_events import Events
 from pipeline.outcome import Json, Run
 from pipeline.targets.base import Target
 
@@ -33,44 +34,64 @@ class PipelineFailedError(StackError):
 
 
 class Follower:
-    """Watches one run and the runs that its tasks trigger, until all have ended."""
+    """Watches one run and those that its tasks and its events start, until all have ended."""
 
-    def __init__(self, target: Target, client: AirflowClient, say: Say) -> None:
+    def __init__(
+        self, target: Target, client: AirflowClient, say: Say, events: Events | None = None
+    ) -> None:
         self._target = target
         self._client = client
         self._say = say
+        self._events = events
         self._seen: dict[tuple[str, ...], str] = {}
         self._revivals = 0
         self._ends = set(target.restarted())  # of before
-        self.runs: dict[str, Run] = {}
+        self.runs: list[Run] = []
 
-    def follow(self, dag_id: str, run_id: str, deadline: float) -> dict[str, Run]:
-        """Wait for the run to succeed and return all runs by DAG id.
+    def follow(self, dag_id: str, run_id: str, deadline: float) -> list[Run]:
+        """Wait for the run, and those that it leads to, to succeed and return all of them.
 
         `deadline` is on the monotonic clock. Raises PipelineFailedError, or StackError when a
         server dies and does not come back.
         """
-        self.runs = {dag_id: Run(dag_id, run_id)}
+        self.runs = [main := Run(dag_id, run_id)]
         while True:
             self._check_servers()
             try:
                 self._look()
-                self._ask(self.runs[dag_id])
+                for run in self.runs:
+                    if run is main or self._events:
+                        self._ask(run)
             except UnreachableError as error:
                 self._note(("unreachable",), str(error))
-            main = self.runs[dag_id]
-            if main.state in _ENDED:
+            if self._is_over(main):
                 self._finish(main)
                 return self.runs
             if time.monotonic() > deadline:
                 raise PipelineFailedError(f"not finished in time: {self._unfinished()}")
             time.sleep(_POLL)
 
+    def _is_over(self, main: Run) -> bool:
+        """Whether nothing more will come: all ended, or one failed, which leads to no others."""
+        states = {run.state for run in self.runs}
+        if self._events is None:
+            return main.state in _ENDED
+        if not states <= set(_ENDED):
+            # What goes on beside a run that failed is waited for, but no more of it comes.
+            return False
+        if "failed" in states or len(self.runs) > self._events.number:
+            return True
+        if lacking := self._events.lacking(self.runs):
+            raise PipelineFailedError(lacking)
+        return False
+
     def _look(self) -> None:
         """Look at the tasks of all runs, of ended ones too: a retry of the task that triggered one
         resets it. In one request, as each second's competes with the tasks for the processor."""
-        runs = list(self.runs.values())
-        tasks = list(self._client.tasks_of_runs({run.dag_id: run.run_id for run in runs}))
+        if self._events:
+            self.runs += self._events.find(self.runs)
+        runs = list(self.runs)
+        tasks = list(self._client.tasks_of_runs([(run.dag_id, run.run_id) for run in runs]))
         for run in runs:
             run.tasks = [
                 task
@@ -78,7 +99,7 @@ class Follower:
                 if (task["dag_id"], task["dag_run_id"]) == (run.dag_id, run.run_id)
             ]
             for task in run.tasks:
-                self._report(task)
+                self._report(task, run)
                 if task["operator_name"] == _TRIGGER and task["state"] is not None:
                     self._find_triggered(run, task)
 
@@ -87,7 +108,7 @@ class Follower:
         run.state = answer["state"]
         run.started, run.ended = _time(answer["start_date"]), _time(answer["end_date"])
 
-    def _report(self, task: Json) -> None:
+    def _report(self, task: Json, run: Run) -> None:
         state = task["state"]
         if state is None or state in ("scheduled", "removed"):
             return
@@ -95,7 +116,8 @@ class Follower:
         again = f"  (try {task['try_number']})" if task["try_number"] > 1 else ""
         key = (task["dag_id"], task["dag_run_id"], task["task_id"], str(task["map_index"]))
         label = task["dag_id"].rpartition(".")[2]
-        news = self._note(key, f"{label:24} {_name(task):24} {state}{again}{took}")
+        data = f"  of {run.partition}" if run.partition else ""
+        news = self._note(key, f"{label:24} {_name(task):24} {state}{again}{took}{data}")
         if news and state == "up_for_retry":
             self._say(self._failure(task, _RETRY_LINES))
         if news and state == "success" and task["task_id"] == _PLANNING:
@@ -105,21 +127,21 @@ class Follower:
     def _find_triggered(self, run: Run, task: Json) -> None:
         fields = task["rendered_fields"] or {}
         dag_id = fields.get("trigger_dag_id")
-        if dag_id is None or dag_id in self.runs:
+        if dag_id is None or any(each.dag_id == dag_id for each in self.runs):
             return
         run_id = self._client.xcom(run.dag_id, run.run_id, task["task_id"], "trigger_run_id")
         if run_id is not None:
-            self.runs[dag_id] = Run(dag_id, run_id)
+            self.runs.append(Run(dag_id, run_id))
 
     def _finish(self, main: Run) -> None:
         self._look()
-        for run in self.runs.values():
+        for run in self.runs:
             self._ask(run)
-        failed = [run for run in self.runs.values() if run.state == "failed"]
+        failed = [run for run in self.runs if run.state == "failed"]
         if not failed:
             return
         # A triggered run that failed takes the task that waits for it along: name the cause.
-        cause = failed[-1]
+        cause = failed[0] if self._events else failed[-1]
         tasks = [task for task in cause.tasks if task["state"] == "failed"]
         names = ", ".join(_name(task) for task in tasks) or "no single task"
         # Mapped task instances often fail alike: the first one's log says it for all.
@@ -159,11 +181,11 @@ class Follower:
     def _unfinished(self) -> str:
         tasks = [
             f"{task['dag_id']}.{task['task_id']} is {task['state']}"
-            for run in self.runs.values()
+            for run in self.runs
             for task in run.tasks
             if task["state"] in _UNDER_WAY
         ]
-        return "; ".join(tasks) or "; ".join(f"{r.dag_id} is {r.state}" for r in self.runs.values())
+        return "; ".join(tasks) or "; ".join(f"{run.dag_id} is {run.state}" for run in self.runs)
 
     def _note(self, key: tuple[str, ...], text: str) -> bool:
         """Say what has not been said last of this thing; tell whether it was news."""

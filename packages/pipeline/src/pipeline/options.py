@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.flows import PREDICT, TRAIN
+from pipeline.flows import PREDICT, TRAIN, Flow
 
 GENERATOR = "generator"
+MADE_UP = "made-up/"
 
 
 @dataclass(frozen=True)
 class Options:
-    """`month` is predicted, `train_months` come before it; `timeout` is in seconds."""
+    """`month` is predicted, `train_months` come before it; `timeout` is in seconds.
+
+    `chain`: the data team's DAG starts the flows itself, on the months that it is told. Otherwise
+    events do: each month that it publishes starts a training, and its end a prediction.
+    """
 
     cab: str = "green"
     month: str = "2024-01"
@@ -20,6 +25,7 @@ class Options:
     source: str = ""
     rows: int | None = None
     seed: int | None = None
+    chain: bool = False
     timeout: float = 1800.0
 
     @property
@@ -32,6 +38,21 @@ class Options:
         """Whether the trips are the generator's: all that comes of them has a root of its own."""
         return self.source == GENERATOR
 
+    @property
+    def months(self) -> list[str]:
+        """The months that are published."""
+        return sorted({*self.trained_on, self.month})
+
+    @property
+    def awaited(self) -> dict[Flow, int]:
+        """How many runs events start of each flow."""
+        return {} if self.chain else dict.fromkeys((TRAIN, PREDICT), len(self.months))
+
+    @property
+    def partition(self) -> str:
+        """The key of the month's features among all that are published."""
+        return f"{MADE_UP if self.made_up else ''}{self.cab}/{self.month}"
+
     def conf(self) -> dict[str, Any]:
         """Return the parameters of the DAG run."""
         given = {"rows": self.rows, "seed": self.seed, "source": self.source or None}
@@ -39,7 +60,7 @@ class Options:
             "cab": self.cab,
             "month": self.month,
             "train_months": list(self.trained_on),
-            "run_flows": True,
+            "run_flows": self.chain,
             "train_dag_id": TRAIN.dag_id,
             "predict_dag_id": PREDICT.dag_id,
             **{name: value for name, value in given.items() if value is not None},

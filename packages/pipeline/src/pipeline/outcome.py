@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +25,7 @@ class Run:
     started: datetime | None = None
     ended: datetime | None = None
     tasks: list[Json] = field(default_factory=list)
+    partition: str = ""  # key of the data that it is for
 
     @property
     def seconds(self) -> float:
@@ -57,15 +58,24 @@ class Stages:
         self.seconds[name] = time.monotonic() - began
 
 
-def seconds_by_stage(runs: dict[str, Run], measured: dict[str, float]) -> dict[str, float]:
-    """Return seconds by stage, in order; publishing is what the data run did before the others."""
+def seconds_by_stage(
+    runs: dict[str, Run], measured: dict[str, float], others: Sequence[Run] = ()
+) -> dict[str, float]:
+    """Return seconds by stage, in order; publishing is what the data run did before the flows.
+
+    `others` are the runs of other months, which go on before those of `runs` and beside them.
+    """
     data = runs[DATA_DAG]
-    others = [r.started for dag_id, r in runs.items() if dag_id != DATA_DAG and r.started]
+    flows = [run for dag_id, run in runs.items() if dag_id != DATA_DAG] + [*others]
+    starts = [run.started for run in flows if run.started]
     found = dict(measured)
     last = found.pop("read the results")
     if data.started and data.ended:
-        end = min([*others, data.ended])
+        end = min([*starts, data.ended])
         found["publish the features"] = (end - data.started).total_seconds()
+        train = runs.get(TRAIN.dag_id)
+        if others and train and train.started:
+            found["the months before"] = max(0.0, (train.started - end).total_seconds())
     for name, flow in (("train", TRAIN), ("predict", PREDICT)):
         if flow.dag_id in runs:
             found[name] = runs[flow.dag_id].seconds

@@ -13,7 +13,8 @@ from metaflow_airflow.airflow_api.client import AirflowClient
 from metaflow_airflow.wire.ids import run_id
 
 from pipeline import results
-from pipeline.flows import DATA_DAG, FLOWS, Flow
+from pipeline.by_events import Events
+from pipeline.flows import DATA_DAG, FLOWS
 from pipeline.follow import Follower, PipelineFailedError
 from pipeline.loading import wait_for_dags
 from pipeline.options import GENERATOR, Options
@@ -37,7 +38,7 @@ def run(target: Target, options: Options, say: Say) -> Outcome:
         for dag_id in (DATA_DAG, *(flow.dag_id for flow in FLOWS)):
             client.set_paused(dag_id, False)
     try:
-        runs = _follow(target, client, options, say)
+        followed = _follow(target, client, options, say)
     except PipelineFailedError as error:
         if options.source or _OFFER not in str(error):
             raise
@@ -45,29 +46,43 @@ def run(target: Target, options: Options, say: Say) -> Outcome:
         say(f"WARNING: {_sentence(str(error))}")
         say("WARNING: NO REAL TRIPS. What follows is MADE UP, as by --source generator")
         options = replace(options, source=GENERATOR)
-        runs = _follow(target, client, options, say)
+        followed = _follow(target, client, options, say)
+    runs = _of_the_month(followed, options)
     with stages.stage("read the results"):
         outcome = Outcome(
             options=options,
             features=results.features(
                 target.environment(),
                 options.cab,
-                (*options.trained_on, options.month),
+                options.months,
                 made_up=options.made_up,
             ),
-            report=results.report(target, *(_metaflow_run(runs, flow) for flow in FLOWS)),
+            report=results.report(target, *(_metaflow_run(runs[each.dag_id]) for each in FLOWS)),
             runs=runs,
         )
-    outcome.seconds = seconds_by_stage(runs, stages.seconds)
+    others = [run for run in followed if run not in runs.values()]
+    outcome.seconds = seconds_by_stage(runs, stages.seconds, others)
     return outcome
 
 
-def _follow(target: Target, client: AirflowClient, options: Options, say: Say) -> dict[str, Run]:
+def _follow(target: Target, client: AirflowClient, options: Options, say: Say) -> list[Run]:
     name = f"pipeline__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
-    client.trigger(DATA_DAG, name, options.conf())
+    triggered = client.trigger(DATA_DAG, name, options.conf())
     say(f"{DATA_DAG} runs as {name}")
     deadline = time.monotonic() + options.timeout
-    return Follower(target, client, say).follow(DATA_DAG, name, deadline)
+    events = None
+    if not options.chain:
+        events = Events(client, options.awaited, triggered["run_after"])
+    return Follower(target, client, say, events).follow(DATA_DAG, name, deadline)
+
+
+def _of_the_month(followed: list[Run], options: Options) -> dict[str, Run]:
+    """The data run, and of each flow the run for the month that is asked for."""
+    found = {run.dag_id: run for run in followed if run.partition in ("", options.partition)}
+    for flow in FLOWS:
+        if flow.dag_id not in found:
+            raise StackError(f"{DATA_DAG} succeeded without a run of {flow.dag_id}")
+    return found
 
 
 def _sentence(report: str) -> str:
@@ -76,7 +91,5 @@ def _sentence(report: str) -> str:
     return re.sub(r"^\w+: ", "", line)
 
 
-def _metaflow_run(runs: dict[str, Run], flow: Flow) -> str:
-    if flow.dag_id not in runs:
-        raise StackError(f"{DATA_DAG} succeeded without a run of {flow.dag_id}")
-    return run_id(flow.dag_id, runs[flow.dag_id].run_id)
+def _metaflow_run(run: Run) -> str:
+    return run_id(run.dag_id, run.run_id)

@@ -14,7 +14,9 @@ from data_engineering.tasks import CAB, DEFAULTS, ROOT, ROWS, SEED, SOURCE, each
 DOC = f"""
 Fetches months of TLC taxi trips, sets aside the rows that are no usable trips, builds features and
 publishes them as `{ROOT}/features/<cab>/<month>/`; readers start from `current.json` there.
-With `run_flows` it then trains the model on the months before and predicts the month.
+Each month that it publishes is an event of that asset, and starts whatever waits for it.
+With `run_flows` it starts the ML team's flows itself, one after the other: for flows that no event
+starts (exported with `--no-triggers`), as others would run twice.
 
 - **A task failed at once:** its input or the S3 server's settings are wrong; the error in its log
   names the file, column, URL or bucket. Readers still see the version before.
@@ -48,7 +50,7 @@ PARAMS = {
         False,
         type="boolean",
         title="Run the flows",
-        description="Train and then predict when the features are published.",
+        description="Train and then predict when the features are published, instead of by events.",
     ),
     "train_dag_id": Param(
         "trip_duration.prod.TrainTripDurationFlow",
@@ -107,7 +109,7 @@ def _skip_unless_asked_for(context: Any) -> None:
 
 @dag(
     dag_id="data_engineering_dag",
-    description="NYC taxi trips to features in S3; then, if asked, the ML team's flows",
+    description="NYC taxi trips to features in S3",
     schedule=None,
     catchup=False,
     params=PARAMS,

@@ -65,8 +65,13 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--train-month", type=month, action="append", default=[], metavar="YYYY-MM",
-        help="repeatable; default: the month before",
+        help="a month to train on, instead of the one before; repeatable, with --chain",
     )  # fmt: skip
+    run.add_argument(
+        "--chain",
+        action="store_true",
+        help="let the data team's DAG start the flows (TriggerDagRunOperator) instead of events",
+    )
     run.add_argument(
         "--source", default="",
         help="file, directory or URL in TLC's form, or `generator`; default: TLC's site",

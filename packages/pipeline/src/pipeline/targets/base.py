@@ -24,6 +24,8 @@ class Target(ABC):
 
     name: str
     """The word of --target."""
+    chain = False
+    """Whether the flows are exported without triggers: the data team's DAG starts them."""
 
     def __init__(self, state: State, report: Report) -> None:
         self.state = state

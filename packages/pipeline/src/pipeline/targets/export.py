@@ -68,7 +68,8 @@ class Export(threading.Thread):
         command = [
             str(self._target.flows_python), flow.dag_file, "--production",
             *self._target.export_options,
-            "airflow", "create", "--wait", "0", self._target.flow_dag(flow.dag_file),
+            "airflow", "create", "--wait", "0", *(["--no-triggers"] if self._target.chain else []),
+            self._target.flow_dag(flow.dag_file),
         ]  # fmt: skip
         with log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -104,7 +105,7 @@ class Export(threading.Thread):
 
     def _fingerprint(self) -> str:
         """Return a digest of all that goes into an exported flow: options, code."""
-        digest = hashlib.sha256(repr(self._target.export_options).encode())
+        digest = hashlib.sha256(repr((self._target.export_options, self._target.chain)).encode())
         for folder in code_folders(self._target.flows_folder):
             for path in sorted(folder.rglob("*.py")):
                 digest.update(str(path).encode() + b"\0" + path.read_bytes())
