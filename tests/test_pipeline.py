@@ -77,8 +77,8 @@ def client(stack):
 @pytest.fixture(scope="module")
 def led_to(client, pipeline):
     """The runs that the pipeline's events started, by DAG: run id -> partition key."""
-    known = {re.search(r"runs as (\S+)", pipeline)[1]}
-    found = {}
+    known = set(re.findall(r"runs as (\S+)", pipeline))
+    found: dict[str, dict[str, str]] = {}
     for dag_id in (TRAIN, PREDICT):
         found[dag_id] = {}
         for run in client.runs(dag_id, run_type="asset_triggered"):
@@ -164,34 +164,32 @@ def tab(page, route, dag_id=""):
     return page.frame_locator(f"iframe[src*='/metaflow/{route}?dag_id={dag_id}']")
 
 
-def test_clicks_alone_lead_from_the_dag_to_the_card_and_to_the_predictions_lineage(pipeline, page):
-    train, predict = TRAIN, PREDICT
+def test_clicks_alone_lead_from_the_predictions_to_their_models_card_and_to_the_taxi_data(
+    pipeline, page
+):
     page.goto("/")
     page.get_by_role("link", name="Dags", exact=True).first.click()
-    page.get_by_role("link", name=train, exact=True).first.click()
-    page.wait_for_url(f"**/dags/{train}**")
+    page.get_by_role("link", name=PREDICT, exact=True).first.click()
+    page.wait_for_url(f"**/dags/{PREDICT}**")
     page.get_by_role("link", name="Metaflow", exact=True).click()
-    runs = tab(page, "dag", train).get_by_role("region", name="Newest runs")
+    runs = tab(page, "dag", PREDICT).get_by_role("region", name="Newest runs")
     runs.get_by_role("link").first.click()
-    run = tab(page, "run", train)
-    run.get_by_role("link", name="evaluate", exact=True).click()
-    task = tab(page, "task", train)
-    task.frame_locator("iframe.card").get_by_text("RMSE").first.wait_for()
-    task.get_by_role("link", name="run", exact=True).click()
-
-    datasets = run.get_by_role("table", name=re.compile("Datasets"))
+    datasets = tab(page, "run", PREDICT).get_by_role("table", name=re.compile("Datasets"))
     datasets.get_by_role("link", name=re.compile("data_engineering_dag")).first.wait_for()
-    datasets.get_by_role("row", name=re.compile("metaflow://Train")).get_by_role(
-        "link", name=predict
-    ).first.click()
-    datasets = tab(page, "run", predict).get_by_role("table", name=re.compile("Datasets"))
-    datasets.wait_for()
     uris = datasets.get_by_role("code").all_inner_texts()
     model = next(uri for uri in uris if uri.startswith("metaflow://TrainTripDurationFlow/"))
     assert all("/features/" in uri for uri in uris[: uris.index(model)])
     assert "/predictions/" in uris[-1]
+
     datasets.get_by_role("link", name=model).click()
-    tab(page, "run", train).get_by_role("heading", level=1).wait_for()
+    run = tab(page, "run", TRAIN)
+    run.get_by_role("link", name="evaluate", exact=True).click()
+    task = tab(page, "task", TRAIN)
+    task.frame_locator("iframe.card").get_by_text("RMSE").first.wait_for()
+    task.get_by_role("link", name="run", exact=True).click()
+    made = run.get_by_role("row", name=re.compile("metaflow://Train"))
+    made.get_by_role("link", name=PREDICT).first.click()
+    tab(page, "run", PREDICT).get_by_role("heading", level=1).wait_for()
 
 
 def test_each_step_is_one_task_instance_and_each_candidate_one_of_fit(client, pipeline):

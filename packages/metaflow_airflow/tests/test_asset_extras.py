@@ -1,5 +1,7 @@
 """What the events of a flow's own assets carry."""
 
+from typing import Any
+
 import pytest
 from metaflow_airflow.asset_extras import MOST, extras
 
@@ -7,7 +9,10 @@ URI = "s3://lake/predictions"
 
 
 def test_an_artifact_is_what_the_event_carries_and_without_one_it_is_the_run_alone():
-    assets = [{"uri": f"{URI}/", "extra": "made"}, {"uri": "s3://lake/logs", "extra": None}]
+    assets: list[dict[str, Any]] = [
+        {"uri": f"{URI}/", "extra": "made"},
+        {"uri": "s3://lake/logs", "extra": None},
+    ]
     assert extras(assets, {"made": {"version": 7}}) == ({URI: {"version": 7}}, [])
 
 
