@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from metaflow_airflow.bundle.objects import S3Objects
+from metaflow_airflow.bundle.versions import Versions
+from s3_server import S3Server
 from workspace_clone import ROOT, UV, Clone
 
 pytestmark = [
@@ -75,6 +79,39 @@ def test_between_two_tags_a_wheel_says_how_far_it_is(clone: Clone) -> None:
 
     sha = clone.run("git", "rev-parse", "--short=7", "HEAD").strip()
     assert metadata_version(next(out.glob("*.whl"))).startswith(f"3.0.0.post1.dev1+g{sha}")
+
+
+def test_the_data_team_goes_back_in_its_bundle(
+    clone: Clone, s3_server: S3Server, tmp_path: Path
+) -> None:
+    bucket, package = s3_server.bucket, "packages/data_engineering/src/data_engineering"
+    versions = Versions(S3Objects(s3_server.client, bucket, tmp_path.name))
+    s3_server.client.put_object(
+        Bucket=bucket, Key=f"{tmp_path.name}/bundle.json", Body=b'{"format": 1}'
+    )
+    publish = [sys.executable, "-m", "pipeline.targets.bundle", package,
+               f"s3://{bucket}/{tmp_path.name}"]  # fmt: skip
+
+    def runs() -> tuple[str, str]:
+        """What Airflow would run now: what it says of itself, and its newest line."""
+        newest = versions.manifest(versions.newest())
+        said, code = (
+            versions.content(newest, f"data_engineering/{name}").decode().strip()
+            for name in ("released.txt", "__init__.py")
+        )
+        return said, code.splitlines()[-1]
+
+    for number in (7, 8):
+        clone.change("data_engineering", "Added", f"Number {number}")
+        clone.run("git", "tag", f"data-engineering-v{number}.0.0")
+    clone.run(*publish, env=s3_server.environment)
+    assert runs() == ("data-engineering-8.0.0", "# Number 8")
+
+    clone.release("at", "data-engineering-v7.0.0", *publish, env=s3_server.environment)
+    assert runs() == ("data-engineering-7.0.0", "# Number 7")
+
+    clone.run(*publish, env=s3_server.environment)
+    assert runs() == ("data-engineering-8.0.0", "# Number 8")
 
 
 @pytest.mark.parametrize("package", ["data-engineering", "ml-flows"])

@@ -110,6 +110,20 @@ def test_an_airflow_that_starts_nothing_in_its_triggerer_gets_workers_for_pods(c
     assert "starts no task" not in command.good("create"), "without pods nobody is asked"
 
 
+def test_pods_go_back_to_an_older_image_by_the_same_command(command):
+    command.write()
+    pods = ("--with", 'kubernetes:persistent_volume_claims={"runs": "/runs"}')
+    images = ("platform/pod:2.0.0", "platform/pod:1.9.0", "platform/pod:2.0.0")
+    for image in images:
+        command.good("create", options=pods, METAFLOW_KUBERNETES_CONTAINER_IMAGE=image)
+
+        text, record = (command.dags / "Flow.py").read_text(), command.record()
+        assert set(re.findall(r"platform/pod:[\d.]+", text)) == {image}
+        # What Airflow shows of the DAG, and what Metaflow's runs of it are tagged with.
+        assert f"image:{image}" in re.findall(r"DAG\(.*?tags=\[(.*?)\]", text, re.DOTALL)[0]
+        assert f"image:{image}" in record.deployment.tags
+
+
 def test_a_pool_that_nobody_made_is_refused(command):
     command.write()
     assert "has no such pool" in command.refused("create", "--worker-pool", "narrow")

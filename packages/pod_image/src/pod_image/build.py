@@ -26,11 +26,7 @@ def build(tag: str, python_image: str | None = None) -> None:
         raise BuildError(
             f"{_WORKSPACE} has no uv.lock: build from a clone of the workspace (uv run pod-image)"
         )
-    arguments = {
-        "VERSION": __version__,
-        "METAFLOW_AIRFLOW_VERSION": version("metaflow-airflow"),
-        "REVISION": _revision(),
-    }
+    arguments = build_arguments()
     if python_image:
         arguments["PYTHON_IMAGE"] = python_image
     command = ["docker", "build", f"--file={_FOLDER / 'Dockerfile'}", f"--tag={tag}"]
@@ -41,6 +37,15 @@ def build(tag: str, python_image: str | None = None) -> None:
         raise BuildError("there is no docker on PATH: install Docker with buildx") from error
     if done.returncode:
         raise BuildError(f"docker build ended with {done.returncode}; its own words are above")
+
+
+def build_arguments() -> dict[str, str]:
+    """What the image's labels say: there is no git where it is built."""
+    return {
+        "VERSION": __version__,
+        "METAFLOW_AIRFLOW_VERSION": version("metaflow-airflow"),
+        "REVISION": _revision(),
+    }
 
 
 def default_tag() -> str:
