@@ -158,7 +158,7 @@ def standalone(home: Path, programs: Path, s3: S3Server) -> Iterator[Standalone]
     settings = {
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__DAGS_FOLDER": str(home / "dags"),
-        "CORE__PARALLELISM": "4",
+        "CORE__PARALLELISM": "2",
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "API__HOST": "127.0.0.1",
@@ -167,9 +167,13 @@ def standalone(home: Path, programs: Path, s3: S3Server) -> Iterator[Standalone]
         "API__WORKERS": "1",
         "API_AUTH__JWT_SECRET": secrets.token_hex(64),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "2",
+        # What has not changed since is parsed once.
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
         "LOGGING__WORKER_LOG_SERVER_PORT": str(worker_port),
         "LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_port),
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        # The first request waits for an API server that begins; a busy machine is no fault.
+        "WORKERS__EXECUTION_API_TIMEOUT": "60",
     }
     servers = shared | {
         "PATH": f"{programs}:{shared['PATH']}",
