@@ -12,7 +12,10 @@ import pytest
 from .conftest import FLOWS
 from .test_clearing import clear
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
+
+WITHIN = 600
+"""Seconds in which a run ends, of all that run at once."""
 
 RESUME = """
 import json, sys
@@ -79,7 +82,9 @@ def started(bridge, broken):
 
 def ended(bridge, run):
     """Wait for its end; the artifacts of its tasks."""
-    return bridge.artifacts(f"{run.dag_id}/{bridge.wait(run.dag_id, run.dag_run_id)}")
+    return bridge.artifacts(
+        f"{run.dag_id}/{bridge.wait(run.dag_id, run.dag_run_id, within=WITHIN)}"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +137,7 @@ def test_an_item_that_is_cleared_runs_again_without_the_others(bridge, whole):
 @pytest.mark.every_airflow("resume")
 def test_a_failed_run_is_resumed_where_it_failed(bridge, started, broken, tmp_path):
     run = started("broken")
-    origin = bridge.wait(run.dag_id, run.dag_run_id, expect="failed")
+    origin = bridge.wait(run.dag_id, run.dag_run_id, expect="failed", within=WITHIN)
     broken.unlink()
 
     bridge.flow(run.path, "airflow", "resume", f"--run-id-file={tmp_path / 'id'}")
@@ -140,7 +145,7 @@ def test_a_failed_run_is_resumed_where_it_failed(bridge, started, broken, tmp_pa
     resumed = (tmp_path / "id").read_text()
     runs = json.loads(bridge.flow(run.path, "airflow", "list-runs", "--json").splitlines()[0])
     [dag_run_id] = [each["dag_run_id"] for each in runs if each["run_id"] == resumed]
-    bridge.wait(run.dag_id, dag_run_id)
+    bridge.wait(run.dag_id, dag_run_id, within=WITHIN)
     came_from, copied, values = json.loads(bridge.python(RESUME, f"{run.dag_id}/{resumed}"))
     assert came_from == f"{run.dag_id}/{origin}"
     assert "work outer:0,work:1" in copied
