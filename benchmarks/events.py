@@ -33,7 +33,7 @@ from metaflow_airflow.export.places import place_of
 FLOW, PLAIN = "OnBench", "bench_plain"
 FLOW_EVENT, PLAIN_EVENT = "bench_flow", "bench_plain_event"
 TURNS = 10
-PATIENCE = 300  # seconds
+PATIENCE = 900  # seconds
 _PLAIN = f'''
 from airflow.sdk import DAG, Asset, task
 
@@ -73,7 +73,9 @@ def _latency(client: AirflowClient, assets: dict[str, int]) -> None:
         found[FLOW].append(_seconds(client, FLOW, assets[FLOW_EVENT]))
         found[PLAIN].append(_seconds(client, PLAIN, assets[PLAIN_EVENT]))
     flow, plain = (statistics.median(found[dag_id]) for dag_id in (FLOW, PLAIN))
-    print(f"latency: flow {flow:.2f} s, plain DAG {plain:.2f} s, ratio {flow / plain:.2f}")
+    print(
+        f"latency: flow {flow:.2f} s, plain DAG {plain:.2f} s, ratio {flow / plain:.2f}", flush=True
+    )
 
 
 def _seconds(client: AirflowClient, dag_id: str, asset_id: int) -> float:
@@ -89,31 +91,43 @@ def _seconds(client: AirflowClient, dag_id: str, asset_id: int) -> float:
 
 def _deaths(stack: Stack, client: AirflowClient, asset_id: int) -> None:
     before = _ids(client, FLOW)
-    for number in range(20):
-        client.publish({"asset_id": asset_id, "extra": {"number": number}})
+    published = _publish(client, asset_id, 20)
     servers = stack.status()["servers"]
     for name in ("scheduler", "triggerer"):
         os.kill(servers[name]["pid"], signal.SIGKILL)
-    _count("kill -9", client, before, 20)
+    _count("kill -9", client, before, published)
 
 
 def _burst(client: AirflowClient, asset_id: int, events: int) -> None:
     before = _ids(client, FLOW)
     began = time.monotonic()
-    for number in range(events):
-        client.publish({"asset_id": asset_id, "extra": {"number": number}})
+    published = _publish(client, asset_id, events)
     print(f"burst: {events} events in {time.monotonic() - began:.0f} s", flush=True)
-    _count("burst", client, before, events)
+    _count("burst", client, before, published)
 
 
-def _count(title: str, client: AirflowClient, before: set[str], events: int) -> None:
+def _publish(client: AirflowClient, asset_id: int, events: int) -> set[str]:
+    """Publish events; the partition keys of the runs that they should start."""
+    bodies = ({"asset_id": asset_id, "extra": {"number": number}} for number in range(events))
+    return {f"event {client.publish(body)['id']}" for body in bodies}
+
+
+def _count(title: str, client: AirflowClient, before: set[str], published: set[str]) -> None:
     """Wait for the runs, and a while for more than there should be."""
-    _until(lambda: len(_ids(client, FLOW) - before) >= events, f"{events} runs")
+
+    def keys() -> list[str]:
+        runs = client.runs(FLOW)
+        return [run["partition_key"] for run in runs if run["dag_run_id"] not in before]
+
+    _until(lambda: published <= set(keys()), f"run of each of {len(published)} events", every=2)
     time.sleep(10)
-    runs = _ids(client, FLOW) - before
-    asked = [client._get(f"dags/{FLOW}/dagRuns/{run}/upstreamAssetEvents") for run in sorted(runs)]
-    seen = [event["id"] for answer in asked for event in answer["asset_events"]]
-    print(f"{title}: {events} events, {len(runs)} runs of {len(set(seen))} different events")
+    found = keys()
+    other = set(found) - published
+    print(
+        f"{title}: {len(published)} events, {len(found)} runs of {len(set(found))} different "
+        f"events, {len(other)} of them unknown",
+        flush=True,
+    )
 
 
 def _asset(client: AirflowClient, name: str) -> int:
@@ -130,12 +144,12 @@ def _first(client: AirflowClient, dag_id: str, run_id: str) -> dict[str, Any] | 
     return next((t for t in tasks if t["task_id"] == "start" and t["start_date"]), None)
 
 
-def _until(ask: Callable[[], Any], what: str) -> Any:
+def _until(ask: Callable[[], Any], what: str, every: float = 0.2) -> Any:
     deadline = time.monotonic() + PATIENCE
     while not (answer := ask()):
         if time.monotonic() > deadline:
             sys.exit(f"no {what} within {PATIENCE} s")
-        time.sleep(0.2)
+        time.sleep(every)
     return answer
 
 

@@ -7,9 +7,11 @@ import re
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from metaflow_airflow.airflow_api.assets import known_assets
 from metaflow_airflow.airflow_api.client import AirflowClient
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
@@ -99,7 +101,7 @@ def test_each_month_that_is_published_is_trained_on_and_predicted_by_events(led_
 def test_airflows_assets_lead_from_the_taxi_data_through_both_flows_to_the_predictions(
     client, pipeline
 ):
-    assets = {asset["name"]: asset for asset in client.assets({})}
+    assets = {asset["name"]: asset for asset in known_assets(client)}
 
     def makers(name):
         return {task["dag_id"] for task in assets[name]["producing_tasks"]}
@@ -116,6 +118,21 @@ def test_airflows_assets_lead_from_the_taxi_data_through_both_flows_to_the_predi
     )
     assert makers("metaflow://TrainTripDurationFlow") == {TRAIN}
     assert makers("s3://trip-data/predictions") == {PREDICT}
+
+    # What the graph on Airflow's page of an asset is drawn of.
+    asked = {"node_id": f"asset:{assets['trip_features']['id']}"}
+    graph = client._send("GET", "/ui/dependencies", params=asked).json()
+    labels = {node["id"]: node["label"] for node in graph["nodes"]}
+    edges = {(labels[edge["source_id"]], labels[edge["target_id"]]) for edge in graph["edges"]}
+    way = [
+        DATA,
+        "trip_features",
+        TRAIN,
+        f"metaflow.{TRAIN}.end",
+        PREDICT,
+        "s3://trip-data/predictions",
+    ]
+    assert set(pairwise(way)) <= edges
 
 
 def test_the_events_of_models_and_predictions_say_which_version_they_are_of(client, led_to):

@@ -1,9 +1,10 @@
-"""Take the pictures of Metaflow's tabs in Airflow's pages, from a stack that has run the pipeline.
+"""Take the pictures of Airflow's pages: Metaflow's tabs, and the graph of the assets.
 
     uv run stack pipeline --keep
-    uv run --all-packages docs/images/tabs.py [STATE]
+    uv run --all-packages docs/images/tabs.py [STATE] [PICTURE …]
 
-Both themes, a wide window and a narrow one. Needs Chromium.
+All of them, or those that are named, from a stack that has run the pipeline. Both themes, a wide
+window and a narrow one. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from embedded.stack import Stack
+from metaflow_airflow.airflow_api.assets import find_asset
 from metaflow_airflow.airflow_api.client import AirflowClient
 from playwright.sync_api import Browser, FrameLocator, sync_playwright
 
@@ -79,15 +81,38 @@ def take(browser: Browser, stack: Stack, picture: Picture, run_id: str) -> Path:
     return file
 
 
-def main(state: Path) -> None:
-    """Take all pictures."""
+def take_graph(browser: Browser, stack: Stack, asset_id: int) -> Path:
+    """The graph around an asset: the DAGs that publish it and those that wait for it."""
+    from browser import sign_in
+
+    with browser.new_context(
+        base_url=stack.airflow_url, viewport={"width": WIDE + 320, "height": 800}
+    ) as context:
+        context.set_default_timeout(90_000)
+        page = context.new_page()
+        sign_in(page, *stack.airflow_login)
+        page.goto(f"/assets/{asset_id}")
+        page.get_by_text(PREDICT).first.wait_for()
+        page.get_by_text("s3://trip-data/predictions").first.wait_for()
+        file = HERE.with_name("assets.png")
+        page.screenshot(path=file)
+    return file
+
+
+def main(state: Path, names: list[str]) -> None:
+    """Take the pictures."""
     from browser import CHROMIUM, QUIET
 
     stack = Stack(state)
     client = AirflowClient(stack.airflow_url, *stack.airflow_login)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        for picture in PICTURES:
+        if not names or "assets" in names:
+            features = find_asset(client, "trip_features")
+            if features is None:
+                sys.exit("Airflow has no asset trip_features")
+            print(take_graph(browser, stack, features["id"]).name, flush=True)
+        for picture in (each for each in PICTURES if not names or each.name in names):
             run_id = next(client.runs(picture.dag_id))["dag_run_id"]
             file = take(browser, stack, picture, run_id)
             print(f"{file.name}: {file.stat().st_size // 1024} KiB", flush=True)
@@ -95,4 +120,4 @@ def main(state: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else REPOSITORY / ".embedded")
+    main(Path(sys.argv[1]) if sys.argv[1:] else REPOSITORY / ".embedded", sys.argv[2:])

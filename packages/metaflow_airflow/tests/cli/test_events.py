@@ -86,6 +86,25 @@ def test_two_branches_of_a_flow_wait_for_their_own_upstream(command):
     assert "Flow trips.user.ann.Up is not deployed on this Airflow" in said
 
 
+def test_a_circle_by_what_flows_make_is_refused_though_airflow_lists_nobody_who_waits(command):
+    """Who waits for an asset by its URI, only the details of that DAG say."""
+    command.airflow.assets = [
+        asset("s3://lake/made", made_by=["Flow"]),
+        asset("s3://lake/theirs", made_by=["Other"]),
+    ]
+    command.airflow.sources["Other"] = ""
+    command.airflow.pauses["Other"] = {
+        "timetable_summary": "Events",
+        "asset_expression": {"all": [{"asset_ref": {"uri": "s3://lake/made"}}]},
+    }
+    command.airflow.on_ask = lambda: None
+    command.write(on="@trigger(event='s3://lake/theirs')\n@airflow_asset(uri='s3://lake/made')")
+
+    refused = command.refused("create")
+
+    assert "Flow -> s3://lake/made -> Other -> s3://lake/theirs -> Flow" in refused
+
+
 @pytest.mark.parametrize(
     ("on", "body", "sentence"),
     [

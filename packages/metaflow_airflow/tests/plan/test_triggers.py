@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from metaflow.parameters import set_parameter_context
-from metaflow.plugins.events_decorator import TriggerDecorator
+from metaflow.plugins.events_decorator import TriggerDecorator, TriggerOnFinishDecorator
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.export.read_triggers import read_triggers
 from metaflow_airflow.graph import Decorator, Graph
@@ -158,3 +158,72 @@ def test_what_is_decided_when_a_flow_is_deployed_is_asked_then(monkeypatch):
 
     assert [event["name"] for event in said.events] == ["a", "b"]
     assert said.events[1]["parameters"] == {"rate": "rate", "month": "of"}
+
+
+def documented(kind, project=None, **attributes):
+    """What starts a flow whose decorator is written as in Metaflow's documentation."""
+    set_parameter_context("Flow", None, SimpleNamespace(TYPE="s3"), {})
+    decorator = kind({**kind.defaults, **attributes})
+    decorator.flow_init("Flow", None, None, None, None, None, None, {"trigger": ()})
+    found = read_triggers(SimpleNamespace(_flow_decorators={kind.name: [decorator]}))
+    return [line.strip() for line in said(plan(found, RATE, project=project))]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "lines"),
+    [
+        (
+            {"event": "data_updated"},
+            ["starts when event data_updated is published, Rate is its field Rate"],
+        ),
+        (
+            {"events": ["data_updated", "phase_of_the_moon"]},
+            [
+                "starts when event data_updated is published",
+                "and event phase_of_the_moon is published",
+            ],
+        ),
+        (
+            {"event": {"name": "data_updated", "parameters": {"Rate": "rows"}}},
+            ["starts when event data_updated is published, Rate is its field rows"],
+        ),
+        (
+            {"events": [{"name": "a", "parameters": ["Rate", ("Rate", "x")]}, {"name": "b"}]},
+            [
+                "starts when event a is published, Rate is its field x",
+                "and event b is published",
+            ],
+        ),
+        (
+            {"events": lambda context: [{"name": "a"}, "b"]},
+            ["starts when event a is published", "and event b is published"],
+        ),
+    ],
+)
+def test_the_events_of_metaflows_documentation_are_taken_unchanged(monkeypatch, attributes, lines):
+    monkeypatch.setenv("USER", "tester")
+    assert documented(TriggerDecorator, **attributes) == lines
+
+
+@pytest.mark.parametrize(
+    ("attributes", "lines"),
+    [
+        ({"flow": "First"}, ["starts when flow trips.prod.First has succeeded"]),
+        (
+            {"flows": ["First", "Other"]},
+            [
+                "starts when flow trips.prod.First has succeeded",
+                "and flow trips.prod.Other has succeeded",
+            ],
+        ),
+        ({"flow": "p.test.x.First"}, ["starts when flow p.test.x.First has succeeded"]),
+        (
+            {"flow": {"name": "First", "project_branch": "test.x"}},
+            ["starts when flow trips.test.x.First has succeeded"],
+        ),
+        ({"flow": lambda context: "First"}, ["starts when flow trips.prod.First has succeeded"]),
+    ],
+)
+def test_the_flows_of_metaflows_documentation_are_taken_unchanged(monkeypatch, attributes, lines):
+    monkeypatch.setenv("USER", "tester")
+    assert documented(TriggerOnFinishDecorator, PROD, **attributes) == lines

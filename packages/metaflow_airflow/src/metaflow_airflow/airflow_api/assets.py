@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -24,6 +24,34 @@ def find_asset(client: AirflowClient, name: str) -> dict[str, Any] | None:
             if name.rstrip("/") in (asset["name"], asset["uri"]):
                 return asset
     return None
+
+
+def known_assets(client: AirflowClient) -> list[dict[str, Any]]:
+    """All assets, with the DAGs that publish and wait for each.
+
+    Airflow does not list those that wait for an asset by its URI, as flows do: each of these is
+    asked.
+    """
+    assets = list(client.assets({}))
+    for dag in client.dags(tag="metaflow"):
+        if "Events" not in (dag.get("timetable_summary") or ""):
+            continue
+        uris = set(_uris(client.dag(dag["dag_id"]).get("asset_expression")))
+        for asset in assets:
+            if asset["uri"] in uris:
+                asset["scheduled_dags"].append({"dag_id": dag["dag_id"]})
+    return assets
+
+
+def _uris(expression: Any) -> Iterator[str]:
+    """The URIs of the references in what Airflow says that a DAG waits for."""
+    if isinstance(expression, list):
+        for each in expression:
+            yield from _uris(each)
+    elif isinstance(expression, dict):
+        if uri := (expression.get("asset_ref") or {}).get("uri"):
+            yield uri
+        yield from _uris([*expression.get("all", ()), *expression.get("any", ())])
 
 
 def event_payload(name: str, payload: Mapping[str, Any]) -> dict[str, Any]:

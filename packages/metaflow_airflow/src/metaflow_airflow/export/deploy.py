@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from metaflow_airflow.airflow_api.assets import known_assets
 from metaflow_airflow.airflow_api.client import AirflowClient, NotFoundError
 from metaflow_airflow.airflow_api.runs import FlowRun, runs_under_way
 from metaflow_airflow.airflow_api.settings import URL, setting
@@ -74,7 +75,7 @@ def deploy(
         if different:
             tell(different)
             plan = export.plan()
-        assets = list(client.assets({})) if plan.triggers else []
+        assets = known_assets(client) if plan.triggers else []
         refuse_circle(plan, assets)
         for note in notes(plan, assets):
             tell(note)
