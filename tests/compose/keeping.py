@@ -16,11 +16,11 @@ from .shooting import running_pods
 FLOW = Path(__file__).parent / "kept.py"
 
 
-def export(target: ComposeTarget, form: str, folder: Path) -> Path:
+def export(target: ComposeTarget, form: str, folder: Path, *options: str) -> Path:
     """Export the flow in a form, "first" or another: its words, and the name of a step."""
     file = folder / "kept.py"
     file.write_text(FLOW.read_text().replace("first", form))
-    create(target, file, *target.export_options)
+    create(target, file, *target.export_options, *options)
     return file
 
 
@@ -28,12 +28,14 @@ def waiting(api: AirflowClient, form: str) -> str:
     """Return a new run, whose first step waits."""
     run = trigger(api, "Kept", {"folder": f"/tmp/kept-{time.time_ns()}"})
 
-    def waits() -> bool:
-        log = said(api, task_of(api, "Kept", run))
-        return any(f"the {form} version waits" in line for line in log)
-
-    until(waits, f"the first step of {run}")
+    until(lambda: waits(api, run, form), f"the first step of {run}")
     return run
+
+
+def waits(api: AirflowClient, run: str, form: str = "first") -> bool:
+    """Say whether the last try of the run's first step waits."""
+    log = said(api, task_of(api, "Kept", run))
+    return any(f"the {form} version waits" in line for line in log)
 
 
 def end(api: AirflowClient, run: str) -> set[str]:

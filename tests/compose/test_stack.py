@@ -77,7 +77,9 @@ def test_no_step_ran_twice(
 
     flow = dag_id.rpartition(".")[2]
     counted = attempts(target, flow, run_id(dag_id, run))
-    assert len(counted) >= sum(task["state"] == "success" for task in tasks)
+    # A name with a dot is a task of the bridge's own, such as start.items: no step.
+    steps = [task for task in tasks if "." not in task["task_id"]]
+    assert len(counted) >= sum(task["state"] == "success" for task in steps)
     assert {key: each for key, each in counted.items() if each != ["0"]} == {}
 
 

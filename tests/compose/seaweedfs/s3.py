@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 
 POLICIES = Path("/policies")
 CONFIG = Path("/tmp/identities.json")
+# MinIO keeps users until somebody removes them.
+KEPT = Path("/data/identities.json")
 
 
 def serve():
@@ -25,6 +27,12 @@ def serve():
         identity(n, os.environ[f"{v}_S3_KEY"], os.environ[f"{v}_S3_SECRET"]) | {"policyNames": [n]}
         for n, v in users
     ]
+    before = os.environ["S3_KEYS_BEFORE"].split(":")
+    for each in json.loads(KEPT.read_text()) if KEPT.exists() else ():
+        if each["credentials"][0]["accessKey"] in before:
+            identities.append(each | {"name": f"{each['name']}-before"})
+    KEPT.touch(mode=0o600)
+    KEPT.write_text(json.dumps(identities))
     policies = [{"name": n, "content": (POLICIES / f"{n}.json").read_text()} for n in names]
     CONFIG.touch(mode=0o600)
     CONFIG.write_text(json.dumps({"identities": identities, "policies": policies}))
