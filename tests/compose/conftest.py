@@ -23,6 +23,7 @@ from .engine import (
     KUBECONFIG,
     NO_METAFLOW,
     POD_IMAGE,
+    PROJECT,
     ROOT,
     STANDINS,
     docker,
@@ -43,7 +44,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         subprocess.run([sys.executable, ROOT / "services/env.py", file], check=True)
         patch.setenv("COMPOSE_ENV_FILES", str(file))
-        patch.setenv("COMPOSE_PROJECT_NAME", "platform-test")
+        patch.setenv("COMPOSE_PROJECT_NAME", PROJECT)
         patch.setenv("COMPOSE_FILE", STANDINS if has_metaflow() else ALL_STANDINS)
         if KUBECONFIG:
             server = yaml.safe_load(Path(KUBECONFIG).read_text())["clusters"][0]["cluster"][

@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STANDINS = "compose.yaml:tests/compose/standins.yaml"
 # Also Metaflow's: its UI has no stand-in.
 ALL_STANDINS = f"{STANDINS}:tests/compose/standin-metadata.yaml"
+# Of files at once (pytest -n) each has a stack of its own.
+PROJECT = "-".join(filter(None, ("platform-test", os.environ.get("PYTEST_XDIST_WORKER"))))
 KUBECONFIG = os.environ.get("KUBECONFIG", "")
 POD_IMAGE = "platform/pod:local"
 METADATA_IMAGE = "public.ecr.aws/outerbounds/metaflow_metadata_service:v2.5.1"

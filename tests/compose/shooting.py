@@ -13,7 +13,7 @@ from typing import Any
 
 from waiting import until
 
-from .engine import docker, kubectl
+from .engine import PROJECT, docker, kubectl
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Shooting(threading.Thread):
 
 
 def container(service: str, what: str) -> str:
-    return docker("inspect", "--format", what, f"platform-test-{service}-1").strip()
+    return docker("inspect", "--format", what, f"{PROJECT}-{service}-1").strip()
 
 
 def crash(service: str) -> None:

@@ -17,18 +17,24 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import layers
 import pytest
+from documented import printed, table
 from metaflow_airflow.airflow_api.client import AirflowClient
 from metaflow_airflow.wire.ids import run_id
 from pipeline.targets import bundle
 from pipeline.targets.compose import ComposeTarget
 from waiting import until
 
+from . import doors, reach, shown
 from .engine import (
+    KUBECONFIG,
     NO_METAFLOW,
+    POD_IMAGE,
     ROOT,
     docker,
     has_docker,
+    has_image,
     has_metaflow,
     kubectl,
     needs_cluster,
@@ -39,6 +45,7 @@ from .runs import (
     drawn,
     end_of,
     has_dag,
+    is_secret,
     pipeline_run,
     said,
     secrets,
@@ -172,6 +179,56 @@ def test_a_pod_that_somebody_deletes_is_told_apart(fails: Callable[..., str]) ->
 
     (sentence,) = sentences(log)
     assert "was deleted by somebody" in sentence
+
+
+@pytest.mark.parametrize("name", reach.CONTAINERS)
+def test_a_container_reaches_what_is_documented_and_no_other_secret(
+    ran: list[str], name: str
+) -> None:
+    model = json.loads(docker("compose", "config", "--format", "json"))
+    given = set(model["services"][name].get("environment", {}).values())
+
+    found = reach.within_reach(name, {n: v for n, v in drawn().items() if is_secret(n)})
+
+    # What it was given itself, which tests/security compares with the page.
+    assert {drawn()[each] for each in found} <= given
+
+
+@pytest.mark.parametrize("worker", ["worker-flows", "worker-data-engineering"])
+def test_a_worker_gets_nothing_of_the_other_one_by_airflows_own_client(
+    ran: list[str], worker: str
+) -> None:
+    answers = reach.worker_answers(worker)
+
+    assert answers.pop("own tasks") == 200
+    assert set(answers.values()) == {403}, answers
+
+
+def test_each_door_opens_to_whom_the_page_says(ran: list[str]) -> None:
+    documented = table("who")
+
+    found = doors.tried(drawn(), pods=bool(KUBECONFIG))
+
+    if not has_metaflow():  # its UI has no stand-in
+        found = {cell: said for cell, said in found.items() if cell[1] != "Metaflow's UI"}
+    assert found == {cell: documented[cell] for cell in found}, printed("who", found)
+
+
+def test_nothing_shows_a_secret(ran: list[str], api: AirflowClient, target: ComposeTarget) -> None:
+    looked_at = 0
+    for place, text in shown.everything(api, target):
+        looked_at += 1
+        assert not [value for value in secrets() if value in text], place
+    assert looked_at > 100
+
+
+@pytest.mark.parametrize("image", ["platform/airflow:local", POD_IMAGE])
+def test_no_secret_is_in_any_layer(ran: list[str], tmp_path: Path, image: str) -> None:
+    if not has_image(image):
+        pytest.skip(f"{image} is not built")
+    docker("save", "--output", str(tmp_path / "image.tar"), image)
+
+    assert layers.told(tmp_path / "image.tar", secrets()) == []
 
 
 def test_ml_engineers_deploy_without_a_new_image(
