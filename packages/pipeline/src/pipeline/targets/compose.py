@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import runpy
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -22,7 +21,8 @@ from pipeline import s3
 from pipeline.targets import bundle
 from pipeline.targets.base import Target
 from pipeline.targets.dag_files import written_in_s3
-from pipeline.targets.docker import SECONDS, docker
+from pipeline.targets.docker import docker
+from pipeline.targets.env_file import EnvFile
 from pipeline.targets.export import export_all
 
 _POD_DOCKERFILE = "packages/pod_image/Dockerfile"
@@ -55,8 +55,8 @@ class ComposeTarget(Target):
         Raises StackError with the end of the log of what went wrong.
         """
         self.state.create()
-        if self._env_tool["write"](self._env_file):
-            self._report("secrets", f"drawn into {self._env_file}")
+        if self._env.complete():
+            self._report("secrets", f"drawn into {self._env.path}")
         sync = self._start_sync()
         try:
             self._report("containers", "building and starting")
@@ -81,7 +81,7 @@ class ComposeTarget(Target):
 
     def rotate(self) -> list[str]:
         """Draw all passwords and keys anew and bring them to what runs; return their names."""
-        names: list[str] = self._env_tool["rotate"](self._env_file)
+        names = self._env.rotate()
         if self.is_running:
             self.revive()
         return names
@@ -188,7 +188,7 @@ class ComposeTarget(Target):
     @property
     def keeps(self) -> str:
         """Where keys, logs and data are, in words."""
-        return f"keys are in {self._env_file}, logs in `docker compose logs`, data in volumes"
+        return f"keys are in {self._env.path}, logs in `docker compose logs`, data in volumes"
 
     def environment(self) -> dict[str, str]:
         """Return the whole environment of a flow command: of an ML engineer, who may deploy."""
@@ -260,26 +260,12 @@ class ComposeTarget(Target):
         return self._settings["COMPOSE_PROFILES"]
 
     @cached_property
-    def _env_tool(self) -> Mapping[str, Any]:
-        return runpy.run_path(str(self.root / "services" / "env.py"))
-
-    @property
-    def _env_file(self) -> Path:
-        """Compose's own variable for another file than .env."""
-        return Path(os.environ.get("COMPOSE_ENV_FILES", self.root / ".env"))
+    def _env(self) -> EnvFile:
+        return EnvFile(self.root)
 
     @cached_property
     def _settings(self) -> dict[str, str]:
-        """The lines of .env; as in compose, the environment goes before them."""
-        found: dict[str, str] = self._env_tool["read"](self._env_file)
-        if not found:
-            raise StackError(
-                f"there is no {self._env_file}: `stack pipeline --target compose` draws it, or "
-                "`python3 services/env.py`"
-            )
-        # Lines that an .env of an older version has not got yet.
-        found = {"START_SECONDS": "600", "DOCKER_SECONDS": str(SECONDS)} | found
-        return {name: os.environ.get(name, value) for name, value in found.items()}
+        return self._env.settings()
 
     def s3(self, user: str) -> Any:
         """Return a client with the keys of a user: DE_DEPLOY, DE_RUN, ML_DEPLOY or ML_RUN."""
