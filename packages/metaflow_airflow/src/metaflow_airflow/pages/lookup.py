@@ -124,19 +124,22 @@ def run_of(session: Session, dag_id: str, run_id: str) -> DagRun:
 
 
 def instances_of(
-    session: Session, record: Record, run_id: str, task_id: str | None = None
+    session: Session, record: Record, run_id: str, **only: str | int
 ) -> list[Instance]:
-    """The task instances of a run's steps, in the order in which they began."""
+    """The task instances of a run's steps, in the order in which they began.
+
+    Args:
+        only: the task_id and the map_index of those that are asked for.
+    """
     asked = select(*_COLUMNS).where(
         TaskInstance.dag_id == record.dag_id, TaskInstance.run_id == run_id
     )
-    if task_id is not None:
-        asked = asked.where(TaskInstance.task_id == task_id)
-    references = _references(session, record.dag_id, run_id, task_id)
+    asked = asked.where(*(getattr(TaskInstance, name) == only[name] for name in only))
+    references = _references(session, record.dag_id, run_id, only)
     found = [
         _instance(record, run_id, each, references.get((each.task_id, each.map_index)))
         for each in session.execute(asked)
-        if task_id is not None or not record.steps or each.task_id in record.steps
+        if "task_id" in only or not record.steps or each.task_id in record.steps
     ]
     return sorted(found, key=lambda each: (each.began is None, each.began, each.map_index))
 
@@ -147,10 +150,20 @@ def instance_of(session: Session, record: Record, address: TaskAddress) -> Insta
     Raises:
         PageError: there is none.
     """
-    for each in instances_of(session, record, address.run_id, address.task_id):
-        if each.map_index == address.map_index:
-            return each
+    only = {"task_id": address.task_id, "map_index": address.map_index}
+    for each in instances_of(session, record, address.run_id, **only):
+        return each
     raise PageError(say("no_instance", task=address), 404)
+
+
+def indexes_of(session: Session, dag_id: str, run_id: str, task_id: str) -> list[int]:
+    """The map indexes of a task's instances in a run."""
+    asked = select(TaskInstance.map_index).where(
+        TaskInstance.dag_id == dag_id,
+        TaskInstance.run_id == run_id,
+        TaskInstance.task_id == task_id,
+    )
+    return list(session.scalars(asked))
 
 
 def runs_of(session: Session, dag_id: str, most: int) -> Sequence[DagRun]:
@@ -206,13 +219,12 @@ def roots_of(record: Record, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _references(
-    session: Session, dag_id: str, run_id: str, task_id: str | None
+    session: Session, dag_id: str, run_id: str, only: Mapping[str, str | int]
 ) -> dict[tuple[str, int], Reference]:
     asked = select(XComModel.task_id, XComModel.map_index, XComModel.value).where(
         XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key == XCOM_KEY
     )
-    if task_id is not None:
-        asked = asked.where(XComModel.task_id == task_id)
+    asked = asked.where(*(getattr(XComModel, name) == only[name] for name in only))
     return {
         (task, index): Reference.from_xcom(value)
         for task, index, value in session.execute(asked)

@@ -14,7 +14,7 @@ from airflow.providers.standard.operators.trigger_dagrun import XCOM_RUN_ID
 from airflow.utils.types import DagRunTriggeredByType
 from sqlalchemy import Text, and_, cast, select
 
-from metaflow_airflow.pages.lookup import Instance, instances_of
+from metaflow_airflow.pages.lookup import Instance, indexes_of, instances_of
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -139,11 +139,11 @@ def _known(events: Iterable[AssetEvent]) -> list[AssetEvent]:
 def _neighbour(
     session: Session, record: Record, run: DagRun, instance: Instance, step: str
 ) -> Neighbour:
-    found = instances_of(session, record, run.run_id, step)
-    indexes = {each.map_index: each.label for each in found}
-    if len(found) == 1:
-        return Neighbour(step, 1, found[0].map_index)
+    indexes = indexes_of(session, record.dag_id, run.run_id, step)
+    if len(indexes) == 1:
+        return Neighbour(step, 1, indexes[0])
     # In the body of one foreach, tasks of the same item have the same index and label.
     own = instance.map_index
-    same = own >= 0 and indexes.get(own) == instance.label
-    return Neighbour(step, len(found), own if same else None)
+    found = instances_of(session, record, run.run_id, task_id=step, map_index=own)
+    same = own >= 0 and [each.label for each in found] == [instance.label]
+    return Neighbour(step, len(indexes), own if same else None)
