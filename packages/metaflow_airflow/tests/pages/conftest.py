@@ -34,7 +34,7 @@ from metaflow_airflow.plan.record import Parameter
 from metaflow_airflow.plan.step import Deployment
 from metaflow_airflow.render import render
 from metaflow_airflow.wire import ids
-from sqlalchemy import Engine, create_engine, insert
+from sqlalchemy import Engine, create_engine, delete, insert
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
@@ -70,9 +70,19 @@ class Deployed:
         return made
 
     def task(
-        self, step: str, map_index: int = -1, *, run_id: str = RUN, state: str = "success"
+        self,
+        step: str,
+        map_index: int = -1,
+        *,
+        run_id: str = RUN,
+        state: str = "success",
+        label: str | None = "item={}",
     ) -> str:
-        """A task instance of a run's step, which has ended; its pathspec."""
+        """A task instance of a run's step, which has ended; its pathspec.
+
+        Args:
+            label: as Airflow shows its item, with its index; None where a pod ran it.
+        """
         run = ids.run_id(self.plan.dag_id, run_id)
         path = (map_index,) if map_index >= 0 else ()
         pathspec = f"{run}/{step}/{ids.task_id(run, step, path)}"
@@ -81,8 +91,8 @@ class Deployed:
         assert version
         made = TaskInstance(operator, version.id, run_id=run_id, state=state, map_index=map_index)
         made.start_date, made.duration, made.try_number = NOW + timedelta(seconds=1), 2.5, 1
-        if map_index >= 0:
-            made._rendered_map_index = f"item={map_index}"
+        if map_index >= 0 and label:
+            made._rendered_map_index = label.format(map_index)
         self.session.add(made)
         self.session.commit()
         said = {"pathspec": pathspec, "map_index": map_index}
@@ -93,6 +103,9 @@ class Deployed:
         """An XCom of a task, of this DAG's run unless the place says another dag_id or run_id."""
         row = {"dag_id": self.plan.dag_id, "run_id": RUN, **place}
         self.xcoms += 1
+        same = (XComModel.task_id == task, XComModel.map_index == map_index, XComModel.key == key)
+        where = [getattr(XComModel, name) == row[name] for name in row]
+        self.session.execute(delete(XComModel).where(*same, *where))
         self.session.execute(
             insert(XComModel).values(
                 dag_run_id=self.xcoms, task_id=task, map_index=map_index, key=key, value=value,
