@@ -1,6 +1,7 @@
 """The pages as a reader's browser gets them; who may see them is Airflow's to say, and given."""
 
 import re
+from typing import get_args
 
 import pytest
 from airflow.api_fastapi.common.db.common import SessionDep
@@ -21,8 +22,9 @@ def get(session, deployed):
         guard.dependency
         for guard in (pages._sees_tasks, pages._sees_logs, pages._sees_runs, pages._sees_code)
     ]
-    [asks_session] = [each.dependency for each in SessionDep.__metadata__]
-    [asks_readable] = [each.dependency for each in ReadableDagsFilterDep.__metadata__]
+    asks_session, asks_readable = (
+        get_args(each)[1].dependency for each in (SessionDep, ReadableDagsFilterDep)
+    )
     readable = type("Filter", (), {"value": {"Hostile", "Train"}})
     pages.app.dependency_overrides = {
         **{guard: lambda: None for guard in guards},

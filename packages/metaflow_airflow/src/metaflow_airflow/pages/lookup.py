@@ -150,9 +150,11 @@ def instance_of(session: Session, record: Record, address: TaskAddress) -> Insta
     Raises:
         PageError: there is none.
     """
-    only = {"task_id": address.task_id, "map_index": address.map_index}
-    for each in instances_of(session, record, address.run_id, **only):
-        return each
+    found = instances_of(
+        session, record, address.run_id, task_id=address.task_id, map_index=address.map_index
+    )
+    if found:
+        return found[0]
     raise PageError(say("no_instance", task=address), 404)
 
 
