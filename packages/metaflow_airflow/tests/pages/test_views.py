@@ -123,7 +123,7 @@ def test_a_datastore_that_never_answers_is_a_sentence_in_time_while_airflow_goes
     session, flow, tmp_path, silent_server, monkeypatch
 ):
     assert datastore.SECONDS < 5
-    monkeypatch.setattr(datastore, "SECONDS", 0.2)
+    monkeypatch.setattr(datastore, "SECONDS", 0.3)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("METAFLOW_S3_ENDPOINT_URL", silent_server)
@@ -145,8 +145,8 @@ def test_a_datastore_that_never_answers_is_a_sentence_in_time_while_airflow_goes
     for part in ("task", "run", "DAG", "log", "card", "artifact"):
         said, turns = asyncio.run(ask(part))
         root = "s3://bucket/metaflow" + ("/mf.cards" if part in ("run", "card") else "")
-        assert said == f"The datastore {root} did not answer within 0.2 s.", part
-        assert turns > 5, part
+        assert said == f"The datastore {root} did not answer within 0.3 s.", part
+        assert turns > 2, part  # it would be one, were the loop to wait
 
 
 async def _no_stores(record):
