@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import expect
@@ -49,6 +50,18 @@ def tab(page, run_id):
     return opened
 
 
+@pytest.fixture
+def alone(page, run_id):
+    """Opens one of our pages without Airflow's around it, which takes longer than all of ours."""
+
+    def opened(route, **query):
+        asked = {"dag_id": DAG, **({} if route == "dag" else {"run_id": run_id}), **query}
+        page.goto(f"/metaflow/{route}?{urlencode(asked)}")
+        return page
+
+    return opened
+
+
 def test_a_hostile_card_reaches_nothing_of_airflow(page, tab):
     card = tab("/tasks/start", "metaflow-task").frame_locator("iframe.card")
 
@@ -74,8 +87,8 @@ def test_a_card_opened_alone_has_no_origin_either(page, tab):
     } | {"top": "refused: Error"}
 
 
-def test_artifacts_are_shown_as_the_data_that_they_are(page, tab):
-    task = tab("/tasks/start", "metaflow-task")
+def test_artifacts_are_shown_as_the_data_that_they_are(alone):
+    task = alone("task", task_id="start")
 
     task.get_by_text("picture", exact=True).click()
     task.get_by_alt_text("The artifact as a picture").wait_for()
@@ -94,8 +107,8 @@ def test_a_task_leads_to_its_output_and_to_the_tasks_beside_it(page, tab):
     page.wait_for_url("**/tasks/start/plugin/metaflow-task")
 
 
-def test_a_run_shows_its_items_with_the_artifacts_that_were_asked_for(page, tab):
-    run = tab("", "metaflow-run")
+def test_a_run_shows_its_items_with_the_artifacts_that_were_asked_for(alone):
+    run = alone("run")
 
     run.get_by_label("Artifacts of each item").fill("metrics.letters, input")
     run.get_by_label("Artifacts of each item").press("Enter")
@@ -105,9 +118,8 @@ def test_a_run_shows_its_items_with_the_artifacts_that_were_asked_for(page, tab)
     assert run.get_by_text('"New York"').count() == 1
 
 
-def test_a_dag_shows_its_runs_beside_each_other(page, run_id):
-    page.goto(f"/dags/{DAG}/plugin/metaflow-dag")
-    dag = page.frame_locator("iframe[src*='/metaflow/']")
+def test_a_dag_shows_its_runs_beside_each_other(alone):
+    dag = alone("dag")
 
     dag.get_by_label("Artifacts to compare").fill("total")
     dag.get_by_role("button", name="Show").click()
@@ -117,7 +129,7 @@ def test_a_dag_shows_its_runs_beside_each_other(page, run_id):
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 380)])
-def test_a_tab_fits_its_window_and_airflows_theme(page, tab, run_id, scheme, width):
+def test_a_tab_fits_its_window_and_airflows_theme(page, tab, alone, scheme, width):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
     root = tab("/tasks/start", "metaflow-task").locator(":root")
@@ -125,17 +137,15 @@ def test_a_tab_fits_its_window_and_airflows_theme(page, tab, run_id, scheme, wid
     airflow_is_dark = page.evaluate("document.documentElement.classList.contains('dark')")
 
     assert root.evaluate("root => root.classList.contains('dark')") is airflow_is_dark
-    for address in (None, f"run?dag_id={DAG}&run_id={run_id}", f"dag?dag_id={DAG}"):
-        if address:  # without Airflow around it: the reader's system says which theme
-            page.goto(f"/metaflow/{address}")
-            root = page.locator(":root")
-            assert root.evaluate("root => root.classList.contains('dark')") is (scheme == "dark")
-        assert root.evaluate("root => root.scrollWidth <= root.clientWidth"), address
+    assert root.evaluate("root => root.scrollWidth <= root.clientWidth")
+    for route in ("run", "dag"):  # the reader's system says which theme
+        root = alone(route).locator(":root")
+        assert root.evaluate("root => root.classList.contains('dark')") is (scheme == "dark")
+        assert root.evaluate("root => root.scrollWidth <= root.clientWidth"), route
 
 
-def test_a_screen_reader_is_told_what_is_where(page, run_id):
-    page.goto(f"/metaflow/run?dag_id={DAG}&run_id={run_id}")
-    expect(page.get_by_role("main")).to_match_aria_snapshot("""
+def test_a_screen_reader_is_told_what_is_where(alone):
+    expect(alone("run").get_by_role("main")).to_match_aria_snapshot("""
         - main:
           - heading /Hostile/ [level=1]
           - region "Steps":
@@ -155,8 +165,7 @@ def test_a_screen_reader_is_told_what_is_where(page, run_id):
             - heading "In a notebook" [level=2]
             - 'button "Copy: lines that load this run"'
     """)
-    page.goto(f"/metaflow/dag?dag_id={DAG}")
-    expect(page.get_by_role("main")).to_match_aria_snapshot("""
+    expect(alone("dag").get_by_role("main")).to_match_aria_snapshot("""
         - main:
           - heading "Hostile" [level=1]
           - region "Deployment"
