@@ -50,6 +50,12 @@ def test_the_bundles_are_those_of_the_containers(values: dict[str, Any]) -> None
     assert {name: url.replace("DAGS", "dags") for name, url in found.items()} == container.BUNDLES
 
 
+def test_no_option_has_a_line_break(values: dict[str, Any]) -> None:
+    # The chart writes each into airflow.cfg as one line of YAML.
+    options = [str(each) for section in values["config"].values() for each in section.values()]
+    assert [each for each in options if "\n" in each] == []
+
+
 def test_nothing_in_it_is_a_template_by_mistake() -> None:
     # The chart renders what stands below config and env.
     assert "{{" not in (ROOT / "docs/kubernetes/values.yaml").read_text()
