@@ -51,8 +51,9 @@ def tried(settings: dict[str, str], *, pods: bool) -> dict[tuple[str, str], str]
     """Return by (who, door) what came of it.
 
     Args:
-        settings: the lines of .env. pods: whether there is a cluster with the steps' image.
+        settings: the lines of .env, before which the environment goes. pods: whether there is a cluster with the steps' image.
     """
+    settings = {name: os.environ.get(name, value) for name, value in settings.items()}
     inside = {name: (host, port, what) for name, (host, port, _, _, what) in DOORS.items()}
     outside = {
         name: (settings[host], int(settings[port]), what)
@@ -140,7 +141,7 @@ def main() -> None:
 
     file = Path(os.environ.get("COMPOSE_ENV_FILES", ROOT / ".env"))
     settings = dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
-    print(printed("who", tried(settings | os.environ, pods=bool(os.environ.get("KUBECONFIG")))))
+    print(printed("who", tried(settings, pods=bool(os.environ.get("KUBECONFIG")))))
 
 
 if __name__ == "__main__":
