@@ -120,6 +120,14 @@ def api(ran: list[str], target: ComposeTarget) -> AirflowClient:
 
 
 @pytest.fixture(scope="package")
+def airflow(target: ComposeTarget) -> AirflowClient:
+    """Airflow, whether the pipeline ran there or not."""
+    if not target.is_running:
+        target.bring_up()
+    return AirflowClient(target.airflow_url, *target.airflow_login)
+
+
+@pytest.fixture(scope="package")
 def shot(api: AirflowClient, target: ComposeTarget) -> Shot:
     """A step that runs until it is told to end; its pod outlives what is around it."""
 

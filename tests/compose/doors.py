@@ -51,7 +51,8 @@ def tried(settings: dict[str, str], *, pods: bool) -> dict[tuple[str, str], str]
     """Return by (who, door) what came of it.
 
     Args:
-        settings: the lines of .env, before which the environment goes. pods: whether there is a cluster with the steps' image.
+        settings: the lines of .env, before which the environment goes.
+        pods: whether there is a cluster, with the steps' image.
     """
     settings = {name: os.environ.get(name, value) for name, value in settings.items()}
     inside = {name: (host, port, what) for name, (host, port, _, _, what) in DOORS.items()}

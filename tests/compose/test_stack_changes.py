@@ -48,12 +48,12 @@ def clear(api: AirflowClient, run: str, *, newest: bool) -> None:
 
 
 def test_a_run_keeps_its_version_through_exports_a_rollback_and_clears(
-    api: AirflowClient, target: ComposeTarget, tmp_path: Path
+    airflow: AirflowClient, target: ComposeTarget, tmp_path: Path
 ) -> None:
     export(target, "first", tmp_path)
-    old = waiting(api, "first")
+    old = waiting(airflow, "first")
     flow = export(target, "second", tmp_path)
-    new = waiting(api, "second")
+    new = waiting(airflow, "second")
 
     delete = [sys.executable, str(flow), "airflow", "delete"]
     done = subprocess.run(
@@ -61,36 +61,36 @@ def test_a_run_keeps_its_version_through_exports_a_rollback_and_clears(
     )
     assert done.returncode != 0
     assert "a run whose DAG is deleted never ends" in done.stdout + done.stderr
-    assert end(api, old) == {"start", "first", "end"}
+    assert end(airflow, old) == {"start", "first", "end"}
 
     export(target, "first", tmp_path)  # a rollback
-    assert end(api, new) == {"start", "second", "end"}
+    assert end(airflow, new) == {"start", "second", "end"}
 
-    began = version(api, new)
-    assert began != version(api, old)
-    clear(api, new, newest=False)
-    assert end(api, new) == {"start", "second", "end"}
-    assert version(api, new) == began
+    began = version(airflow, new)
+    assert began != version(airflow, old)
+    clear(airflow, new, newest=False)
+    assert end(airflow, new) == {"start", "second", "end"}
+    assert version(airflow, new) == began
 
-    clear(api, new, newest=True)
-    assert end(api, new) >= {"start", "first", "end"}
-    assert version(api, new) != began
+    clear(airflow, new, newest=True)
+    assert end(airflow, new) >= {"start", "first", "end"}
+    assert version(airflow, new) != began
 
 
 @pytest.mark.skipif(bool(KUBECONFIG), reason="steps are pods here, and no worker has them")
 def test_a_step_whose_worker_is_killed_is_tried_again_once_and_soon(
-    api: AirflowClient, target: ComposeTarget, tmp_path: Path
+    airflow: AirflowClient, target: ComposeTarget, tmp_path: Path
 ) -> None:
     export(target, "first", tmp_path, "--with", "retry:times=1,minutes_between_retries=0")
-    run = waiting(api, "first")
+    run = waiting(airflow, "first")
 
     crash("worker-flows")
     docker("compose", "up", "--detach", "--wait")
 
     # Airflow itself would hear of it after a quarter of an hour.
-    again = lambda: task_of(api, "Kept", run)["try_number"] == 2 and waits(api, run)  # noqa: E731
+    again = lambda: task_of(airflow, "Kept", run)["try_number"] == 2 and waits(airflow, run)  # noqa: E731
     until(again, "the second try", within=240)
-    assert end(api, run) == {"start", "first", "end"}
+    assert end(airflow, run) == {"start", "first", "end"}
     found = attempts(target, "Kept", run_id("Kept", run))
     (start,) = (numbers for task, numbers in found.items() if task.startswith("start/"))
     assert sorted(start) == ["0", "1"]
@@ -100,10 +100,10 @@ def test_a_step_whose_worker_is_killed_is_tried_again_once_and_soon(
 
 
 def test_all_is_drawn_anew_while_a_run_goes_on(
-    api: AirflowClient, target: ComposeTarget, tmp_path: Path
+    airflow: AirflowClient, target: ComposeTarget, tmp_path: Path
 ) -> None:
     export(target, "first", tmp_path)
-    run = waiting(api, "first")
+    run = waiting(airflow, "first")
     before, old = drawn(), target.s3("ML_DEPLOY")
 
     names = set(target.rotate())
