@@ -17,6 +17,7 @@ from airflow.dag_processing.bundles.base import BaseDagBundle
 from metaflow_airflow.bundle.manifest import BundleError, Manifest, digest
 from metaflow_airflow.bundle.objects import FolderObjects, Objects, S3Objects, is_refusal
 from metaflow_airflow.bundle.versions import Versions
+from metaflow_airflow.compat.airflow_processing import forget_callbacks
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class VersionedDagBundle(BaseDagBundle):
         Raises:
             BundleError: there is no such bundle or version, or it is damaged.
         """
+        forget_callbacks()
         if self.version is None:
             self.refresh()
         elif not self.path.exists():
