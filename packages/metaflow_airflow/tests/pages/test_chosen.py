@@ -50,3 +50,28 @@ def test_cells_are_of_the_last_attempt_that_ended_and_leave_out_what_is_not_plai
     found = asyncio.run(chosen.cells(Datastore(str(tmp_path)), ["F/1/fit/t", "F/1/fit/u"], names))
 
     assert found == {"F/1/fit/t": {"metrics.rmse": "2.5"}, "F/1/fit/u": {}}
+
+
+def test_what_was_read_once_is_not_asked_for_again(tmp_path, monkeypatch):
+    content = tmp_path / "F" / "data" / "aa" / "aa2"
+    content.parent.mkdir(parents=True)
+    content.write_bytes(gzip.compress(pickle.dumps(3)))
+    for task in range(40):
+        folder = tmp_path / "F" / "1" / "fit" / str(task)
+        folder.mkdir(parents=True)
+        (folder / "0.data.json").write_text(json.dumps({"objects": {"x": "aa2", "y": "aa2"}}))
+        (folder / "0.DONE.lock").write_bytes(b"")
+    asked = []
+    read = Datastore._read
+
+    async def counted(store, path, most):
+        asked.append(path)
+        return await read(store, path, most)
+
+    monkeypatch.setattr(Datastore, "_read", counted)
+    tasks = [f"F/1/fit/{task}" for task in range(40)]
+    for _ in range(2):
+        found = asyncio.run(chosen.cells(Datastore(str(tmp_path)), tasks, ["x", "y"]))
+        assert list(found.values()) == [{"x": "3", "y": "3"}] * 40
+
+    assert len(asked) == 41  # each task's own file, and their one content

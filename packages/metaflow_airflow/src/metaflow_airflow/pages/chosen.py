@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
+from cachetools import LRUCache
 from starlette.concurrency import run_in_threadpool
 
 from metaflow_airflow.pages import task_files
@@ -20,7 +21,9 @@ _LENGTH = 60  # characters of a cell
 # So many objects are read side by side and looked into in one thread, two parts at a time.
 _PART, _AT_ONCE = 16, 2
 
-_T = TypeVar("_T")
+# An attempt that has ended and a content stay as they are: who looks at a run again, and again
+# while it goes on, waits for what is new alone; who was too late goes on where it stopped.
+_known: LRUCache[tuple[str, str, tuple[str, ...]], dict[str, str]] = LRUCache(20_000)
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -47,20 +50,17 @@ async def cells(
         for pathspec in pathspecs
         if (ended := _ended(files[pathspec.rpartition("/")[0]].get(pathspec.rpartition("/")[2])))
     }
-    objects = await _each(store, data.values(), MOST_BYTES, _objects)
-    wanted: dict[str, set[str]] = {}  # which names are of a content: items often share one
+    keys = await _each(store, dict.fromkeys(data.values(), names), MOST_BYTES, _keys)
+    wanted: dict[str, list[str]] = {}  # which names are of a content: items often share one
     for pathspec, path in data.items():
-        for name in names:
-            if key := (objects[path] or {}).get(name.split(".")[0]):
-                wanted.setdefault(_content(pathspec, key), set()).add(name)
-    texts = await _each(
-        store, wanted, LOOKED_INTO, lambda path, packed: _texts(packed, wanted[path])
-    )
+        for name, key in keys[path].items():
+            wanted.setdefault(_content(pathspec, key), []).append(name)
+    asked = {path: sorted(set(each)) for path, each in wanted.items()}
+    texts = await _each(store, asked, LOOKED_INTO, _texts)
     found: dict[str, dict[str, str]] = {}
     for pathspec in pathspecs:
-        known = objects.get(data.get(pathspec, "")) or {}
-        contents = {n: known.get(n.split(".")[0]) for n in names}
-        cell = {n: (texts[_content(pathspec, k)] or {}).get(n) for n, k in contents.items() if k}
+        own = keys[data[pathspec]] if pathspec in data else {}
+        cell = {name: texts[_content(pathspec, key)].get(name) for name, key in own.items()}
         found[pathspec] = {name: text for name, text in cell.items() if text is not None}
     return found
 
@@ -79,11 +79,19 @@ def shown(value: Any, keys: Sequence[str]) -> str | None:
 
 
 async def _each(
-    store: Datastore, paths: Iterable[str], most: int, make: Callable[[str, bytes], _T]
-) -> dict[str, _T | None]:
-    """What is made of each object, in a thread; None where there is none, or it is too large."""
+    store: Datastore,
+    asked: Mapping[str, Sequence[str]],
+    most: int,
+    make: Callable[[bytes, Sequence[str]], dict[str, str]],
+) -> dict[str, dict[str, str]]:
+    """What is made of each object for the names that are asked of it, in a thread.
+
+    Empty where there is none, or it is too large.
+    """
     free = asyncio.Semaphore(_AT_ONCE)
-    left = list(paths)
+    known = {path: (store.root, path, tuple(names)) for path, names in asked.items()}
+    found = {path: _known[key] for path, key in known.items() if key in _known}
+    left = [path for path in asked if path not in found]
 
     async def read(path: str) -> bytes | None:
         try:
@@ -93,35 +101,35 @@ async def _each(
                 raise
             return None
 
-    async def some(part: Sequence[str]) -> list[_T | None]:
+    async def some(part: Sequence[str]) -> None:
         async with free:
-            contents = await asyncio.gather(*(read(path) for path in part))
-            return await run_in_threadpool(
-                lambda: [
-                    None if content is None else make(path, content)
-                    for path, content in zip(part, contents, strict=True)
-                ]
+            read_now = zip(part, await asyncio.gather(*(read(path) for path in part)), strict=True)
+            contents = {path: content for path, content in read_now if content is not None}
+            made = await run_in_threadpool(
+                lambda: {path: make(content, asked[path]) for path, content in contents.items()}
             )
+            found.update({path: made.get(path, {}) for path in part})
+            _known.update({known[path]: each for path, each in made.items()})
 
-    parts = [left[start : start + _PART] for start in range(0, len(left), _PART)]
-    made = await asyncio.gather(*(some(part) for part in parts))
-    return dict(zip(left, (each for part in made for each in part), strict=True))
+    await asyncio.gather(*(some(left[at : at + _PART]) for at in range(0, len(left), _PART)))
+    return found
 
 
 def _ended(files: Iterable[str] | None) -> list[int]:
     return [attempt.number for attempt in task_files.attempts(files or ()) if attempt.ended]
 
 
-def _objects(_: str, data: bytes) -> Mapping[str, str]:
-    found: Mapping[str, str] = json.loads(data).get("objects", {})
-    return found
+def _keys(data: bytes, names: Sequence[str]) -> dict[str, str]:
+    """Where the content of each named artifact is, by an attempt's data.json."""
+    objects = json.loads(data).get("objects", {})
+    return {name: objects[first] for name in names if (first := name.split(".")[0]) in objects}
 
 
 def _content(pathspec: str, key: str) -> str:
     return f"{pathspec.split('/')[0]}/data/{key[:2]}/{key}"
 
 
-def _texts(packed: bytes, names: Iterable[str]) -> dict[str, str]:
+def _texts(packed: bytes, names: Sequence[str]) -> dict[str, str]:
     """The cells of an artifact, by name; of None, and of what is not plain, there are none."""
     try:
         value = plain_value(packed)
