@@ -14,11 +14,14 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-def steady(bridge, tmp_path):
+def steady(bridge, tmp_path, monkeypatch, request):
     """A run whose step `work` has started and waits; its Airflow run id and the step's pid.
 
-    Neither the step nor the helper that it has started listens to SIGTERM.
+    Neither the step nor the helper that it has started listens to SIGTERM. The step has three
+    retries, or as many as the test's parameter says.
     """
+    retries = {"STEADY_RETRIES": str(getattr(request, "param", 3))}
+    monkeypatch.setattr(bridge, "environment", {**bridge.environment, **retries})
     bridge.export(FLOWS / "steady.py")
     run_id = bridge.start("Steady", {"folder": str(tmp_path)})
     started = tmp_path / "0.pid"
@@ -57,7 +60,8 @@ def test_a_killed_step_is_retried_as_the_next_attempt(bridge, steady):
     assert (artifacts["attempt"], artifacts["others_alive"]) == ("1", "[]")
 
 
-def test_a_killed_worker_takes_its_step_with_it(bridge, steady, tmp_path):
+@pytest.mark.parametrize("steady", [0], indirect=True, ids=["no retries"])
+def test_a_killed_worker_takes_its_step_with_it_and_costs_no_retry(bridge, steady, tmp_path):
     run_id, pid = steady
     workers = [
         process
@@ -71,7 +75,7 @@ def test_a_killed_worker_takes_its_step_with_it(bridge, steady, tmp_path):
     assert gone(pid), "the step outlived its worker"
     assert gone(helper(tmp_path)), "what the step started outlived it"
     artifacts = work(bridge, run_id)
-    assert artifacts["others_alive"] == "[]"
+    assert (artifacts["attempt"], artifacts["others_alive"]) == ("0", "[]")
 
 
 def test_marking_a_run_failed_ends_the_step(bridge, steady, tmp_path):

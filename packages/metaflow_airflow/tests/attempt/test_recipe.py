@@ -135,7 +135,7 @@ def test_too_many_items_are_refused_before_there_is_a_list():
 @pytest.mark.parametrize(("code", "retry"), [(1, True), (137, True), (202, False), (78, False)])
 def test_a_failure_says_whether_another_attempt_is_worth_it(code, retry):
 
-    failed = conclude(START, result(ok=False, exit_code=code, error="why"))
+    failed = conclude(replace(START, retries=1), result(ok=False, exit_code=code, error="why"))
 
     assert failed == Failed(f"Step {PATHSPEC} failed: exit code {code}: why", retry=retry)
 
@@ -151,15 +151,17 @@ def test_what_an_attempt_says_is_what_the_next_steps_read():
 
 def test_a_try_that_follows_a_failure_is_its_retry_and_any_other_was_cleared():
     retries = 2
-    failed = life_record(replace(THIS, try_number=1, max_tries=retries), retries)
-    again = life_record(replace(THIS, try_number=5, max_tries=3 + retries), retries)
+    failed = life_record(replace(THIS, try_number=1, max_tries=retries), retries, own=True)
+    again = life_record(replace(THIS, try_number=5, max_tries=3 + retries), retries, own=False)
 
-    assert failed == {"try": 1, "begin": 0}
+    assert failed == {"try": 1, "begin": 0, "failed": [1]}
+    assert again["failed"] == [1, 2, 3, 4]
     assert begin_of_life(1, retries, None) == 0
     assert begin_of_life(2, retries, failed) == 0
     assert begin_of_life(3, retries, failed) == 2  # try 2 left nothing: it ended well
     assert begin_of_life(6, retries, again) == 3
-    assert begin_of_life(7, retries, life_record(replace(THIS, try_number=6, max_tries=5), 2)) == 6
+    beyond = life_record(replace(THIS, try_number=6, max_tries=5), retries, own=True)
+    assert begin_of_life(7, retries, beyond) == 6
 
 
 def test_a_start_that_is_cleared_has_the_parameters_of_the_code_that_it_runs():

@@ -21,3 +21,11 @@ def test_trigger_of():
     assert [(event.id, event.payload) for event in trigger.events] == [("b", None), ("a", {"x": 1})]
     assert trigger.event.timestamp.timestamp() == 2
     assert trigger["rides"].id == "b"
+
+
+def test_set_retry_count():
+    from metaflow import current
+
+    upstream.set_retry_count(2)
+    assert current.retry_count == 2
+    upstream.set_retry_count(0)

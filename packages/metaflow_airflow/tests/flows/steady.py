@@ -9,6 +9,7 @@ from pathlib import Path
 
 from metaflow import FlowSpec, Parameter, current, retry, step
 
+RETRIES = int(os.environ.get("STEADY_RETRIES", "3"))  # where it is exported
 # Neither the step nor the process that it starts, in a session of its own, ends when asked to.
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
@@ -30,7 +31,7 @@ class Steady(FlowSpec):
     def start(self):
         self.next(self.work)
 
-    @retry(times=3, minutes_between_retries=0)
+    @retry(times=RETRIES, minutes_between_retries=0)
     @step
     def work(self):
         folder = Path(self.folder)

@@ -122,6 +122,9 @@ def test_a_pod_that_does_not_go_has_lost_its_node():
     [
         ({"reason": "Evicted", "message": "The node was low on resource: memory."}, "evicted",
          "low on resource: memory"),
+        ({"reason": "Evicted",
+          "message": "Pod ephemeral local storage usage exceeds the total limit of 1Gi."},
+         "disk", "exceeds the total limit"),
         ({"reason": "DeadlineExceeded"}, "deadline", "longer than its 60 s"),
         ({"reason": "NodeLost", "message": "Node lab which was running pod"}, "node-gone", "lab"),
         ({"conditions": [{"type": "DisruptionTarget", "status": "True",
@@ -133,6 +136,7 @@ def test_what_the_cluster_does_to_a_pod_is_told_apart(status, kind, says):
     found = ending(pod("Failed", **status), [], [])
 
     assert found.kind == kind
+    assert found.infrastructure == (kind in ("evicted", "node-gone"))
     assert says in found.sentence
     assert found.retry
 

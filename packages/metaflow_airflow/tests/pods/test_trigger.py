@@ -93,7 +93,17 @@ def test_a_step_that_failed_is_tried_again_or_not(play, supervisor, code, retry)
         assert (type(found).__name__ == "TaskFailedEvent") is retry
         if not retry:
             assert "ValueError: bad" in found.payload["sentence"]
-        assert supervisor.xcoms["metaflow_life"]["try"] == 1
+        assert supervisor.xcoms["metaflow_life"] == {"try": 1, "begin": 0, "failed": [1]}
+
+    play(scenario)
+
+
+def test_a_pod_that_was_lost_costs_the_step_no_retry(play, supervisor):
+    async def scenario(server):
+        event, name = await begun(server, trigger())
+        server.change(name, phase="Failed", reason="NodeLost")
+        assert type(await event).__name__ == "TaskFailedEvent"
+        assert supervisor.xcoms["metaflow_life"] == {"try": 1, "begin": 0, "failed": []}
 
     play(scenario)
 

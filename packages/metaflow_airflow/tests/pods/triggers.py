@@ -23,7 +23,8 @@ DEFINITION = StepDefinition(
     upstream=(),
     depth=0,
     may_skip=False,
-    retries=0,
+    retries=1,
+    budget=3,
 )
 
 

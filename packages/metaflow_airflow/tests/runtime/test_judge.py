@@ -50,6 +50,32 @@ def test_a_step_killed_for_its_memory_says_what_it_used() -> None:
     assert by_somebody.memory is None
 
 
+@pytest.mark.parametrize(
+    ("ending", "stderr", "lost"),
+    [
+        (ChildEnd(-15, asked=15), "", True),
+        (ChildEnd(-9, worker_died=True), "", True),
+        (ChildEnd(-15, asked=1), "", None),  # the worker's own deadline
+        (ChildEnd(-9), "", None),
+        (ChildEnd(1), TRACEBACK, None),
+        (ChildEnd(1), "<flow F step s> failed:\n  S3 operation failed.\n  Key: k", True),
+        (ChildEnd(1), "<flow F step s> failed:\n  Error:\n Metadata request (/f) failed", True),
+        (
+            ChildEnd(1),
+            "<flow F step s> failed:\n  Error:\n Metadata request (/f) failed (code 404): x",
+            None,
+        ),
+    ],
+)
+def test_what_is_not_the_steps_doing_is_told_apart(
+    ending: ChildEnd, stderr: str, lost: bool | None
+) -> None:
+    assert judge(ending, "", stderr).infrastructure == lost
+    assert stopped(Stop(None)).infrastructure
+    assert launch_failure(UnavailableError("x")).infrastructure
+    assert not launch_failure(LaunchError("x")).infrastructure
+
+
 def test_how_a_launch_ended() -> None:
     assert judge(ChildEnd(0), "", "a warning").ok
     assert stopped(Stop(15)).exit_code == 143

@@ -12,7 +12,7 @@ from typing import Any
 from metaflow_airflow.attempt.inputs import Reference, item, label
 from metaflow_airflow.attempt.run_events import parameters_of
 from metaflow_airflow.attempt.step_definition import StepDefinition
-from metaflow_airflow.attempt.tries import Try, chosen_inputs, reference, step_task
+from metaflow_airflow.attempt.tries import Try, chosen_inputs, life_of, reference, step_task
 from metaflow_airflow.wire.resumption import KEY as RESUME_KEY
 from metaflow_airflow.wire.task import StepResult, StepTask
 
@@ -68,10 +68,16 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """The attempt failed; retry: whether another one is worth it."""
+    """The attempt failed.
+
+    Args:
+        retry: whether another one is worth it, and the step has one left.
+        own: whether the step itself failed; what is around it has a budget of its own.
+    """
 
     sentence: str
     retry: bool = True
+    own: bool = True
 
 
 def needed(definition: StepDefinition, this: Try) -> list[Need]:
@@ -164,8 +170,13 @@ def conclude(
         most_items: that Airflow maps over; None where it maps over nothing that this task returns.
     """
     if not result.ok:
-        name = task.pathspec_of(result)
-        return Failed(f"Step {name} failed: {result.reason}", retry=not result.is_final)
+        return failed(
+            definition,
+            this,
+            f"Step {task.pathspec_of(result)} failed: {result.reason}",
+            final=result.is_final,
+            own=not result.infrastructure,
+        )
     outcome = reference(this, task, result)
     # The items of nested foreaches are joined by a task of their own, from the outcomes.
     if result.cardinality is None or most_items is None or definition.depth:
@@ -176,6 +187,27 @@ def conclude(
     items = [item(outcome, index) for index in range(result.cardinality)]
     # Each of them reads the outcome, and knows its own value by its item.
     return Done(replace(outcome, values=()), items)
+
+
+def failed(
+    definition: StepDefinition, this: Try, sentence: str, *, final: bool, own: bool
+) -> Failed:
+    """What comes of an attempt that failed.
+
+    Args:
+        final: another attempt would end the same way. own: whether the step itself failed.
+    """
+    life = life_of(definition, this)
+    if own or final:
+        # The iterations of a loop have retries of their own, which its launcher counts.
+        used_up = life.failures >= definition.retries and not definition.step.loop
+        return Failed(sentence, retry=not (final or used_up))
+    if len(life.lost) < definition.budget:
+        lost = f"the infrastructure lost this try, {len(life.lost) + 1} of {definition.budget}"
+        sentence = f"{sentence} ({lost} that cost the step none of its retries)"
+    elif definition.budget:
+        sentence = f"{sentence} (the infrastructure has lost more than {definition.budget} tries)"
+    return Failed(sentence, own=False)
 
 
 def too_many_items(step: str, items: int, most: int) -> str:

@@ -9,6 +9,9 @@ from metaflow_airflow.attempt.inputs import Upstream
 from metaflow_airflow.plan.record import Project
 from metaflow_airflow.plan.step import Deployment, ExitHooks, PlannedStep, Trigger
 
+INFRASTRUCTURE_RETRIES = 3
+"""How often a task is tried again for what is not its step's doing, besides the step's retries."""
+
 
 @dataclass(frozen=True)
 class StepDefinition:
@@ -18,7 +21,7 @@ class StepDefinition:
         flow: the flow's name. deployment: its code and datastore.
         step: what the plan says of the step. upstream: the steps whose outcome it takes.
         depth: how many foreaches are open around it. may_skip: a switch stands before it.
-        retries: Airflow's.
+        retries: the step's. budget: tries that the infrastructure may lose besides.
         hooks: instead of a step, the exit hooks of the flow, after its first and last step.
         triggers: the events that start the flow. project: of the flow.
     """
@@ -33,6 +36,12 @@ class StepDefinition:
     hooks: ExitHooks | None = None
     triggers: tuple[Trigger, ...] = ()
     project: Project | None = None
+    budget: int = 0
+
+    @property
+    def granted(self) -> int:
+        """Airflow's retries."""
+        return self.retries + self.budget
 
     def to_json(self) -> str:
         """As JSON text."""

@@ -13,7 +13,14 @@ from metaflow_airflow.attempt.step_definition import StepDefinition
 from metaflow_airflow.plan.step import Deployment, Python
 from metaflow_airflow.wire import ids
 from metaflow_airflow.wire.resumption import Resume, split
-from metaflow_airflow.wire.task import Clone, Init, Loop, StepResult, StepTask
+from metaflow_airflow.wire.task import (
+    RETRY_COUNT_VARIABLE,
+    Clone,
+    Init,
+    Loop,
+    StepResult,
+    StepTask,
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,7 @@ class Try:
         parent: the map index of the foreach task that made the item.
         label: what the UI shows of the item.
         events: that started the run.
+        failed: the tries in which the step itself failed; None: all before this one.
         times: of the run, ISO 8601, where it has them: logical_date, data_interval_start,
             data_interval_end; and its partition_key.
     """
@@ -43,6 +51,7 @@ class Try:
     parent: int = -1
     label: str | None = None
     events: tuple[Event, ...] = ()
+    failed: tuple[int, ...] | None = None
     times: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -64,15 +73,22 @@ def chosen_inputs(
     return [], f"{definition.step.name} was not chosen{picked}"
 
 
-def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]) -> StepTask:
-    """The attempt of the Metaflow task that a try stands for."""
-    deployment, step = definition.deployment, definition.step
-    life = ids.life(
+def life_of(definition: StepDefinition, this: Try) -> ids.Life:
+    """Where a try stands."""
+    return ids.life(
         try_number=this.try_number,
         max_tries=this.max_tries,
         retries=definition.retries,
-        user_retries=step.user_retries,
+        user_retries=definition.step.user_retries,
+        budget=definition.budget,
+        failed=this.failed,
     )
+
+
+def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]) -> StepTask:
+    """The attempt of the Metaflow task that a try stands for."""
+    deployment, step = definition.deployment, definition.step
+    life = life_of(definition, this)
     code = _code(deployment, inputs, cleared=life.cleared)
     parameters, resume = split(this.params)
     set_by_events, _ = parameters_of(definition.triggers, this.events)
@@ -104,6 +120,7 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
             begin=life.begin,
             retries=step.retries,
             user_retries=step.user_retries,
+            lost=life.lost,
         )
     python = step.python or deployment.python or Python("python")
     events = said_to_step(definition.triggers, this.events)
@@ -150,6 +167,7 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
             "METAFLOW_AIRFLOW_TASK_ID": this.task_id,
             "METAFLOW_AIRFLOW_MAP_INDEX": str(this.map_index),
             "METAFLOW_AIRFLOW_TRY_NUMBER": str(this.try_number),
+            RETRY_COUNT_VARIABLE: str(life.failures),
             # ArgoEvent.safe_publish() publishes where this is set.
             "ARGO_WORKFLOW_TEMPLATE": this.dag_id,
             **{f"METAFLOW_AIRFLOW_{name.upper()}": value for name, value in this.times.items()},
@@ -174,20 +192,34 @@ def reference(this: Try, task: StepTask, result: StepResult) -> Reference:
     )
 
 
-def life_record(this: Try, retries: int) -> dict[str, int]:
-    """What a try that fails leaves for its retry, where Airflow tells no `max_tries`."""
-    return {"try": this.try_number, "begin": this.max_tries - retries}
+def life_record(this: Try, granted: int, *, own: bool) -> dict[str, Any]:
+    """What a try that fails leaves for its retry, where Airflow tells no `max_tries`.
+
+    Args:
+        granted: Airflow's retries. own: whether the step itself failed.
+    """
+    return {
+        "try": this.try_number,
+        "begin": this.max_tries - granted,
+        "failed": failed_tries(this, own=own),
+    }
 
 
-def begin_of_life(try_number: int, retries: int, record: Mapping[str, int] | None) -> int:
+def failed_tries(this: Try, *, own: bool) -> list[int]:
+    """The tries in which the step itself failed, with this one if it did."""
+    before = range(1, this.try_number) if this.failed is None else this.failed
+    return [*before, *([this.try_number] if own else [])]
+
+
+def begin_of_life(try_number: int, granted: int, record: Mapping[str, Any] | None) -> int:
     """How many tries there were before the life of this one (see ids.life).
 
     Args:
-        record: the newest life_record of the task instance.
+        granted: Airflow's retries. record: the newest life_record of the task instance.
     """
     before = try_number - 1
     # A try that failed is followed by its retry; what ended otherwise was cleared.
-    if record and record["try"] == before and before <= record["begin"] + retries:
+    if record and record["try"] == before and before <= record["begin"] + granted:
         return int(record["begin"])
     return before
 

@@ -15,6 +15,16 @@ def set_current(name: str, value: Any) -> None:
     current._update_env({name: value})
 
 
+def set_retry_count(number: int) -> None:
+    """Give `current.retry_count` another value than the attempt's number.
+
+    A property that reads `_retry_count`.
+    """
+    from metaflow import current
+
+    current._retry_count = number
+
+
 def trigger_of(events: list[dict[str, Any]]) -> Any:
     """What `current.trigger` is, of {timestamp, id, name, type, payload}, newest first.
 

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from metaflow_airflow.attempt.inputs import Reference
+    from metaflow_airflow.attempt.recipe import Failed
+    from metaflow_airflow.attempt.tries import Try
     from metaflow_airflow.wire.task import StepResult, StepTask
+
+FAILED_KEY = "metaflow_failed"
+"""Under which a task instance keeps the tries in which the step itself failed."""
 
 
 class MetaflowStepOperator(BaseOperator):
@@ -51,11 +56,17 @@ class MetaflowStepOperator(BaseOperator):
         from metaflow_airflow.attempt import recipe
         from metaflow_airflow.attempt.inputs import DATASETS_KEY
         from metaflow_airflow.compat import airflow as compat
+        from metaflow_airflow.compat import airflow_memory
         from metaflow_airflow.operators import fetch
         from metaflow_airflow.operators.site import most_items
 
         ti = context["ti"]
-        this = fetch.this_try(context, self.item, max_tries=ti.max_tries)
+        this = fetch.this_try(
+            context,
+            self.item,
+            max_tries=ti.max_tries,
+            failed=airflow_memory.recall(context, FAILED_KEY, []),
+        )
         found = [fetch.outcomes(ti, need) for need in recipe.needed(self.definition, this)]
         todo = recipe.decide(self.definition, this, found)
         if isinstance(todo, recipe.Refuse):
@@ -63,17 +74,33 @@ class MetaflowStepOperator(BaseOperator):
         if isinstance(todo, recipe.Skip):
             raise compat.AirflowSkipException(todo.why)
         self.log.info("Metaflow task %s, attempt %d", todo.task.pathspec, todo.task.attempt)
-        result = self.run_step(todo.task, context)
+        try:
+            result = self.run_step(todo.task, context)
+        except compat.AirflowTaskTimeout as error:
+            sentence = f"Step {todo.task.pathspec} failed: {error}"
+            end = recipe.failed(self.definition, this, sentence, final=False, own=True)
+            raise self._failure(end, this, context) from error
         self.links |= ui_link(todo.task.flow, todo.task.pathspec_of(result))
         self._ended = todo.task, result, dict(context["params"])
         if result.datasets:
             compat.push_xcom(context, DATASETS_KEY, result.datasets)
-        end = recipe.conclude(self.definition, this, todo.task, result, most_items())
-        if isinstance(end, recipe.Failed):
-            error = compat.AirflowException if end.retry else compat.AirflowFailException
-            raise error(end.sentence)
-        self.succeed(end.outcome, context)
-        return end.items
+        outcome = recipe.conclude(self.definition, this, todo.task, result, most_items())
+        if isinstance(outcome, recipe.Failed):
+            raise self._failure(outcome, this, context)
+        self.succeed(outcome.outcome, context)
+        return outcome.items
+
+    def _failure(self, end: Failed, this: Try, context: Context) -> Exception:
+        """What to raise for a failure; the next try knows whose it was."""
+        from metaflow_airflow.attempt.tries import failed_tries
+        from metaflow_airflow.compat import airflow as compat
+        from metaflow_airflow.compat import airflow_memory
+
+        if not end.retry:
+            return compat.AirflowFailException(end.sentence)
+        if end.own:
+            airflow_memory.remember(context, FAILED_KEY, failed_tries(this, own=True))
+        return compat.AirflowException(end.sentence)
 
     def succeed(self, outcome: Reference, context: Context) -> None:
         """Tell those after the step of it, and give the events that it publishes their payload.

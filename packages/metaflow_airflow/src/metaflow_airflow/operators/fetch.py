@@ -31,12 +31,14 @@ def this_try(
     item: Mapping[str, Any] | None,
     *,
     max_tries: int,
+    failed: Sequence[int] | None = None,
     events: Sequence[Event] | None = None,
 ) -> Try:
     """The try that a task's context stands for.
 
     Args:
         item: of the innermost foreach, {path, parent, label}; the triggerer knows no label.
+        failed: the tries in which the step itself failed; None where Airflow does not remember.
         events: that started the run, where the context does not say.
     """
     ti = context["ti"]
@@ -53,6 +55,7 @@ def this_try(
         parent=item["parent"] if item else -1,
         label=item.get("label") if item else None,
         events=tuple(events_of_run(context) if events is None else events),
+        failed=None if failed is None else tuple(failed),
         times=times_of_run(context),
     )
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow.sdk import Asset, TriggerRule
 
 from metaflow_airflow.attempt.inputs import Upstream
-from metaflow_airflow.attempt.step_definition import StepDefinition
+from metaflow_airflow.attempt.step_definition import INFRASTRUCTURE_RETRIES, StepDefinition
+from metaflow_airflow.compat.airflow_memory import remembers
 from metaflow_airflow.errors import BridgeError
 from metaflow_airflow.operators.check_format import check_format, check_words
 from metaflow_airflow.operators.trigger_form import trigger_form
@@ -134,10 +135,10 @@ class MetaflowFlow:
         words.setdefault("user_retries", words.get("retries", 0))
         step = PlannedStep(name, **words)
         operator = self._new(
-            self._definition(step),
+            definition := self._definition(step),
             items=self._items_of(step),
             task_id=name,
-            retries=step.task_retries,
+            retries=definition.granted,
             retry_delay=timedelta(seconds=step.retry_delay),
             trigger_rule=TriggerRule(step.trigger_rule),
             outlets=[Asset(each) for each in step.publishes],
@@ -157,8 +158,9 @@ class MetaflowFlow:
         """Add the task that hands the events of a run to steps whose pods the triggerer runs."""
         from metaflow_airflow.operators.hand_events import MetaflowEventsOperator
 
-        operator = self._tasks[EventsTask.name] = MetaflowEventsOperator(task_id=EventsTask.name)
-        return operator
+        name = EventsTask.name
+        self._tasks[name] = MetaflowEventsOperator(task_id=name, retries=INFRASTRUCTURE_RETRIES)
+        return self._tasks[name]  # type: ignore[no-any-return]
 
     def items(self, foreach: str, *, may_skip: bool = False) -> BaseOperator:
         """Add the task that makes one list of the items of all tasks of a foreach step.
@@ -169,14 +171,14 @@ class MetaflowFlow:
         from metaflow_airflow.operators.items import MetaflowItemsOperator
 
         name = items_task(foreach)
-        operator = MetaflowItemsOperator(
+        self._tasks[name] = MetaflowItemsOperator(
             task_id=name,
             foreach=foreach,
+            retries=INFRASTRUCTURE_RETRIES,
             trigger_rule=TriggerRule(trigger_rule(may_skip=may_skip)),
         )
-        self._task(foreach) >> operator
-        self._tasks[name] = operator
-        return operator
+        self._task(foreach) >> self._tasks[name]
+        return self._tasks[name]  # type: ignore[no-any-return]
 
     def each(
         self, foreach: str, *, over: str | None = None, depth: int = 1
@@ -254,6 +256,7 @@ class MetaflowFlow:
             depth=step.depth,
             may_skip=step.may_skip,
             retries=step.task_retries,
+            budget=INFRASTRUCTURE_RETRIES if hooks is None and remembers() else 0,
             hooks=hooks,
             triggers=self._record.triggers if self._record else (),
             project=self._record.project if self._record else None,

@@ -98,7 +98,8 @@ class PodTrigger(BaseTrigger):
         try:
             hub, identity = await self._hub(definition), await self._identity()
         except ConnectError as error:
-            no_pod = recipe.Failed(f"Step {task.pathspec} got no pod: {error}", retry=True)
+            sentence = f"Step {task.pathspec} got no pod: {error}"
+            no_pod = recipe.failed(definition, this, sentence, final=False, own=False)
             yield await self._failed(definition, this, no_pod, task)
             return
         links = ui_link(task.flow, task.pathspec)
@@ -137,19 +138,21 @@ class PodTrigger(BaseTrigger):
             await compat.push_in_trigger(self._ti, DATASETS_KEY, ending.result.datasets)
         if not ending.ok or ending.result is None:
             sentence = f"Step {task.pathspec_of(ending.result)} failed: {ending.sentence}"
-            failed = recipe.Failed(sentence, retry=ending.retry)
-            yield await self._failed(definition, this, failed, task, ending.result)
-            return
-        end = recipe.conclude(definition, this, task, ending.result)
-        if isinstance(end, recipe.Failed):
+            own = not ending.infrastructure
+            end = recipe.failed(definition, this, sentence, final=not ending.retry, own=own)
             yield await self._failed(definition, this, end, task, ending.result)
+            return
+        outcome = recipe.conclude(definition, this, task, ending.result)
+        if isinstance(outcome, recipe.Failed):
+            yield await self._failed(definition, this, outcome, task, ending.result)
             return
         await lineage_events.ended(definition, self._ti, task, ending.result)
         if definition.step.publishes:
             # Only a worker publishes events.
-            yield TriggerEvent({"outcome": end.outcome.to_xcom()})  # type: ignore[no-untyped-call]
+            event = {"outcome": outcome.outcome.to_xcom()}
+            yield TriggerEvent(event)  # type: ignore[no-untyped-call]
             return
-        yield compat.done_event({XCOM_KEY: end.outcome.to_xcom()})
+        yield compat.done_event({XCOM_KEY: outcome.outcome.to_xcom()})
 
     async def _end_removed(self, definition: StepDefinition) -> None:
         """The newest export has no such step: nothing could come after it."""
@@ -192,11 +195,10 @@ class PodTrigger(BaseTrigger):
         self.log.error("%s", end.sentence)
         if task is not None:
             await lineage_events.ended(definition, self._ti, task, result, end.sentence)
-        await compat.push_in_trigger(
-            self._ti, LIFE_KEY, tries.life_record(this, definition.retries)
-        )
+        record = tries.life_record(this, definition.granted, own=end.own)
+        await compat.push_in_trigger(self._ti, LIFE_KEY, record)
         # Only a worker can end a task without a retry that Airflow would still grant.
-        if end.retry:
+        if end.retry or this.try_number > this.max_tries:
             return compat.failed_event()  # type: ignore[no-any-return]
         return TriggerEvent({"sentence": end.sentence})  # type: ignore[no-untyped-call]
 
@@ -205,17 +207,20 @@ class PodTrigger(BaseTrigger):
         return self.task_instance
 
     async def _try(self, definition: StepDefinition) -> Try:
-        ti, retries = self._ti, definition.retries
+        ti, granted = self._ti, definition.granted
         map_index = compat.map_index_of(ti)
-        begin = 0
+        begin, failed = 0, ()
         if ti.try_number > 1:
             # The triggerer is not told max_tries.
             [record] = await compat.pull_in_trigger(ti, ti.task_id, LIFE_KEY, [map_index])
-            begin = tries.begin_of_life(ti.try_number, retries, record)
+            begin = tries.begin_of_life(ti.try_number, granted, record)
+            # The release before counted all of them.
+            failed = (record or {}).get("failed", range(1, ti.try_number))
         return fetch.this_try(
             compat.context_in_trigger(ti),
             await self._item(definition, map_index),
-            max_tries=begin + retries,
+            max_tries=begin + granted,
+            failed=failed,
             events=await fetch.events_in_trigger(ti) if definition.triggers else (),
         )
 

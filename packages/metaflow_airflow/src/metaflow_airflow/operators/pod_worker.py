@@ -94,7 +94,7 @@ class MetaflowPodWorkerOperator(MetaflowStepOperator):
             problem = str(error)
         found = last_seen()
         if found is None:
-            return StepResult(ok=False, exit_code=UNAVAILABLE, error=problem)
+            return StepResult(ok=False, exit_code=UNAVAILABLE, error=problem, infrastructure=True)
         ending = reasons.ending(found, [], []) or reasons.vanished(found)
         if ending.ok and ending.result is not None:
             return ending.result
@@ -103,6 +103,7 @@ class MetaflowPodWorkerOperator(MetaflowStepOperator):
             ok=False,
             exit_code=ending.result.exit_code if ending.result else _exit_code(ending),
             error=ending.sentence,
+            infrastructure=ending.infrastructure or None,
         )
 
     def on_kill(self) -> None:

@@ -4,18 +4,22 @@ Pods and events are the API's own JSON. The one place that decides about retries
 
 | what happened                                   | kind          | another attempt |
 |-------------------------------------------------|---------------|-----------------|
-| the step's own failure                          | exit          | yes             |
+| the step's own failure                          | exit          | the step's      |
 | its exit code 202 (wants none), 78 (a setting)  | exit          | no              |
-| killed for its memory                           | out-of-memory | yes             |
-| evicted: the node ran short of something        | evicted       | yes             |
-| the node is gone, or does not answer            | node-gone     | yes             |
-| deleted by somebody                             | deleted       | yes             |
-| longer than @timeout                            | deadline      | yes             |
-| no room in the cluster, or in its quota         | no-room       | yes             |
-| the API server does not answer                  | unreachable   | yes             |
+| killed for its memory                           | out-of-memory | the step's      |
+| evicted: it used more than its own limit        | disk          | the step's      |
+| longer than @timeout                            | deadline      | the step's      |
+| what its launcher needs is away (S3, the code)  | exit          | infrastructure  |
+| evicted: the node ran short of something        | evicted       | infrastructure  |
+| the node is gone, or does not answer            | node-gone     | infrastructure  |
+| deleted by somebody                             | deleted       | infrastructure  |
+| no room in the cluster, or in its quota         | no-room       | infrastructure  |
+| the API server does not answer                  | unreachable   | infrastructure  |
 | no such image, a name that is none              | image         | no              |
 | a secret or volume that is not there            | configuration | no              |
 | a pod that the cluster does not allow           | refused       | no              |
+
+What is the infrastructure's has a budget of its own (attempt/), and costs the step no retry.
 
 Only the step's own container counts: a cluster may add others beside it, which outlive it or fail.
 """
@@ -38,6 +42,9 @@ _NEVER_AN_IMAGE = ("InvalidImageName", "ErrImageNeverPull")
 _NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", *_NEVER_AN_IMAGE)
 _BAD_SETTING = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 _OOM_EXIT = 137
+_INFRASTRUCTURE = ("evicted", "node-gone", "deleted", "no-room", "unreachable")
+# How the kubelet says that a pod went over its own limit for disk, or its volume's.
+_OWN_LIMIT = re.compile(r"exceeds the (total )?limit|exceeded its local ephemeral storage limit")
 _ROOT_HINT = (
     ". Steps do not run as root: build the image with a user (USER 1000), or give "
     '@kubernetes(security_context={"run_as_user": 1000}); root is for the site to allow'
@@ -66,6 +73,12 @@ class Ending:
     retry: bool = True
     result: StepResult | None = None
 
+    @property
+    def infrastructure(self) -> bool:
+        """Whether what is around the step failed, and not the step."""
+        told = self.kind == "exit" and self.result is not None and self.result.infrastructure
+        return self.kind in _INFRASTRUCTURE or bool(told)
+
 
 def ending(
     pod: Mapping[str, Any], events: Sequence[Mapping[str, Any]], log_tail: Sequence[str]
@@ -83,7 +96,9 @@ def ending(
     if not containers.is_over(pod) and not is_last_word:
         return None
     if status.get("reason") == "Evicted":
-        return Ending("evicted", f"pod {name} was evicted: {_clean(status.get('message'))}")
+        why = _clean(status.get("message"))
+        kind = "disk" if _OWN_LIMIT.search(why) else "evicted"
+        return Ending(kind, f"pod {name} was evicted: {why}")
     if status.get("reason") == "DeadlineExceeded":
         seconds = pod["spec"].get("activeDeadlineSeconds")
         return Ending("deadline", f"pod {name} ran longer than its {seconds} s", result=result)

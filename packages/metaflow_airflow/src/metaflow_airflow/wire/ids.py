@@ -19,6 +19,10 @@ With @retry(times=1) and @catch (3 tries more):
 | (cleared)  |           |                |               |                  |                     |
 | 8          | 11        | 7              | t.g1, 1       | 2                | the step, afresh    |
 
+A try that the infrastructure lost (its worker was killed, its node drained) is an attempt of the
+task like any other, but counts for no retry, up to the *budget* of a life; those beyond it count.
+With @retry(times=0), a budget of 3 and try 1 lost, try 2 is t, 1 with max user retries 1.
+
 Ids never look like integers (Metaflow takes those for ids that its service gave out) and hold
 nothing but letters, digits, "-" and "." (its lists of input paths use ",", ":" and "!").
 """
@@ -27,7 +31,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,12 +50,19 @@ class Life:
         max_user_code_retries: last attempt, in this generation's numbers, that runs the step's own
             code; @catch's fallback runs after it.
         begin: how many tries there were before this life.
+        lost: those of it (0-based) that count for no retry.
     """
 
     generation: int
     attempt: int
     max_user_code_retries: int
     begin: int
+    lost: tuple[int, ...] = ()
+
+    @property
+    def failures(self) -> int:
+        """How many tries of this life counted for a retry."""
+        return self.generation * MAX_ATTEMPTS + self.attempt - self.begin - len(self.lost)
 
     @property
     def cleared(self) -> bool:
@@ -59,12 +70,22 @@ class Life:
         return self.begin > 0
 
 
-def life(*, try_number: int, max_tries: int, retries: int, user_retries: int) -> Life:
+def life(
+    *,
+    try_number: int,
+    max_tries: int,
+    retries: int,
+    user_retries: int,
+    budget: int = 0,
+    failed: Collection[int] | None = None,
+) -> Life:
     """The attempt that a try of an Airflow task instance is.
 
     Args:
-        try_number: Airflow's, 1-based. max_tries: Airflow's, `retries` unless cleared.
-        retries: the operator's. user_retries: those that run the step's own code.
+        try_number: Airflow's, 1-based. max_tries: Airflow's, `retries + budget` unless cleared.
+        retries: the step's. user_retries: those that run the step's own code.
+        budget: how many tries of a life the infrastructure may lose.
+        failed: the tries (1-based) in which the step itself failed; None: all before this one.
 
     Raises:
         ValueError: try_number below 1.
@@ -74,13 +95,16 @@ def life(*, try_number: int, max_tries: int, retries: int, user_retries: int) ->
     number = try_number - 1
     # The DAG may have been exported with other retries since max_tries was written: a life never
     # begins after the try that it contains.
-    begin = min(max(max_tries - retries, 0), number)
-    if number > begin + retries:
+    granted = retries + budget
+    begin = min(max(max_tries - granted, 0), number)
+    if number > begin + granted:
         # More tries than Airflow grants: a running task was cleared, which leaves max_tries as it
         # was. What somebody asked for anew is never answered with a fallback.
         begin = number
+    own = range(1, try_number) if failed is None else failed
+    lost = tuple(each for each in range(begin, number) if each + 1 not in own)[:budget]
     generation, attempt = divmod(number, MAX_ATTEMPTS)
-    last = begin + max(user_retries, 0) - generation * MAX_ATTEMPTS
+    last = begin + len(lost) + max(user_retries, 0) - generation * MAX_ATTEMPTS
     if user_retries >= retries:
         last = max(last, attempt)
     return Life(
@@ -88,6 +112,7 @@ def life(*, try_number: int, max_tries: int, retries: int, user_retries: int) ->
         attempt=attempt,
         max_user_code_retries=last,
         begin=begin,
+        lost=lost,
     )
 
 

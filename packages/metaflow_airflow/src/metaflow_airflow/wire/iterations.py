@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .ids import MAX_ATTEMPTS, iteration_task_id, next_generation
-from .task import Clone, Loop, StepTask
+from .task import RETRY_COUNT_VARIABLE, Clone, Loop, StepTask
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ def task_at(
         task_id=next_generation(iteration_task_id(loop.first, iteration.index), generation),
         attempt=attempt,
         max_user_code_retries=attempt + left,
+        env={**task.env, RETRY_COUNT_VARIABLE: str(failed)},
         clone=_clone(task.clone, iteration),
         loop=None,
     )

@@ -14,6 +14,9 @@ FORMAT = 1
 """Of the JSON; raised when an older reader would run a task wrongly."""
 
 
+RETRY_COUNT_VARIABLE = "METAFLOW_AIRFLOW_RETRY_COUNT"
+"""Tells a step how many attempts of its own have failed: `current.retry_count`."""
+
 RESULT_BYTES = 4096
 """Of a result: what a container's termination message holds."""
 
@@ -65,6 +68,7 @@ class Loop:
         most: iterations that there may be.
         number: of Airflow's try, 0-based. begin: the first try since somebody cleared the task.
         retries: of each iteration. user_retries: those of them that run the step's own code.
+        lost: the tries since then that the infrastructure lost, 0-based.
     """
 
     first: str
@@ -73,6 +77,7 @@ class Loop:
     begin: int
     retries: int
     user_retries: int
+    lost: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +156,8 @@ class StepTask:
         values = asdict(self)
         if self.loop is None:
             del values["loop"]  # unknown to launchers of code packages from before 0.2
+        elif not self.loop.lost:
+            del values["loop"]["lost"]  # unknown to those from before 0.3
         return json.dumps({"format": FORMAT, **values})
 
     @classmethod
@@ -169,7 +176,7 @@ class StepTask:
             )
         for name, kind in (("init", Init), ("clone", Clone), ("loop", Loop)):
             if values.get(name):
-                values[name] = kind(**values[name])
+                values[name] = kind(**_with_tuples(values[name]))
         return _make(cls, values)
 
 
@@ -190,6 +197,7 @@ class StepResult:
         values: of a foreach step's items, shortened; None where they are not known, or too many.
         read, wrote: URIs of the datasets that the step named; None where it named none.
         assets: what the events of the flow's own assets carry, by their URIs.
+        infrastructure: whether it failed of what is around the step, not of the step.
     """
 
     ok: bool
@@ -207,6 +215,7 @@ class StepResult:
     read: tuple[str, ...] | None = None
     wrote: tuple[str, ...] | None = None
     assets: Mapping[str, Mapping[str, Any]] | None = None
+    infrastructure: bool | None = None
 
     @property
     def is_final(self) -> bool:
@@ -276,13 +285,16 @@ def _object(text: str, what: str) -> dict[str, Any]:
     return values
 
 
+def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(val) if isinstance(val, list) else val for key, val in values.items()}
+
+
 def _make(cls: type[_T], values: dict[str, Any]) -> _T:
     known = {item.name for item in fields(cls)}
     unknown = sorted(set(values) - known)
     if unknown:
         raise TaskFormatError(f"{cls.__name__}: unknown field {', '.join(unknown)}.")
-    lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
     try:
-        return cls(**{**values, **lists})
+        return cls(**_with_tuples(values))
     except TypeError as error:
         raise TaskFormatError(f"{cls.__name__}: {error}.") from error

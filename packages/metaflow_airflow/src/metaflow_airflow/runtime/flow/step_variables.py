@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...wire.task import StepTask
+from ...wire.task import RETRY_COUNT_VARIABLE, StepTask
 from ..code.package import CODE_DIRECTORY
 from ..failures import LaunchError
 
@@ -79,6 +79,7 @@ def attempt_variables(task: StepTask) -> dict[str, str]:
     """Those that tell one iteration of a loop from the next."""
     return {
         "METAFLOW_ATTEMPT_NUMBER": str(task.attempt),
+        RETRY_COUNT_VARIABLE: task.env.get(RETRY_COUNT_VARIABLE, str(task.attempt)),
         "MF_PATHSPEC": f"{task.flow}/{task.pathspec}",
         "MF_ATTEMPT": str(task.attempt),
     }

@@ -92,7 +92,7 @@ def _look_back(task: StepTask, loop: Loop, iteration: Iteration) -> _Past:
             return _Past(len(begun), done=(this, number, replace(result, task_id=this.task_id)))
         if store.was_ended():
             return _Past(len(begun), failed, was_ended=failed == 0)
-        failed += 1
+        failed += number not in loop.lost
     return _Past(len(begun), failed)
 
 

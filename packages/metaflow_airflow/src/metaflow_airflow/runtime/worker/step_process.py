@@ -228,7 +228,13 @@ def left_result(
         said = error_line("\n".join(lines))
         error = "the launcher ended without a result" + (f": {said}" if said else "")
     exit_code = 128 + killed if killed else code or 1
-    return StepResult(ok=False, exit_code=exit_code, error=error, killed_by=killed)
+    return StepResult(
+        ok=False,
+        exit_code=exit_code,
+        error=error,
+        killed_by=killed,
+        infrastructure=None if "out of memory" in error else True,
+    )
 
 
 def _send(process: subprocess.Popen[bytes], number: int) -> None:

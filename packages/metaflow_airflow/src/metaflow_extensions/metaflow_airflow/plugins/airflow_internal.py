@@ -13,10 +13,10 @@ from metaflow.metadata_provider import MetaDatum
 from metaflow.unbounded_foreach import UnboundedForeachInput
 from metaflow_airflow import asset_extras, lineage
 from metaflow_airflow.airflow_run import AirflowRun
-from metaflow_airflow.compat.metaflow_current import set_current, trigger_of
+from metaflow_airflow.compat.metaflow_current import set_current, set_retry_count, trigger_of
 from metaflow_airflow.compat.metaflow_export import first_and_last, own_flow_decorators
 from metaflow_airflow.wire.handshake import DATASETS_VARIABLE
-from metaflow_airflow.wire.task import ASSETS
+from metaflow_airflow.wire.task import ASSETS, RETRY_COUNT_VARIABLE
 
 _METADATA = {
     "airflow-dag-id": "METAFLOW_AIRFLOW_DAG_ID",
@@ -63,6 +63,8 @@ class AirflowInternalDecorator(StepDecorator):
     ) -> None:
         """Register the task instance; set what @environment asks for and the DAG file left out."""
         set_current("airflow", AirflowRun.from_variables(os.environ))
+        # An attempt that the infrastructure lost is none of the step's own.
+        set_retry_count(int(os.environ.get(RETRY_COUNT_VARIABLE, retry_count)))
         values = {
             field: os.environ[variable]
             for field, variable in _METADATA.items()
