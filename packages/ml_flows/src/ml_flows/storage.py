@@ -10,8 +10,8 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -88,6 +88,31 @@ def write_file(uri: str, path: Path) -> None:
     store, key = _opened(uri)
     with _explained(uri):
         store.put(key, path)
+
+
+def listed(uri: str) -> Iterator[tuple[str, datetime]]:
+    """URI of each object below a place, and when it was written.
+
+    Raises:
+        as write_json().
+    """
+    store, key = _opened(uri)
+    base = uri.rstrip("/").removesuffix(key)
+    with _explained(uri):
+        for batch in store.list(key or None):
+            for each in batch:
+                yield f"{base}{each['path']}", each["last_modified"]
+
+
+def remove(uri: str) -> None:
+    """Remove an object; one that is gone is no error.
+
+    Raises:
+        as write_json().
+    """
+    store, key = _opened(uri)
+    with _explained(uri), suppress(FileNotFoundError):
+        store.delete(key)
 
 
 def require_place(uri: str, endpoint: str | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 from embedded.errors import StackError
@@ -18,18 +18,32 @@ _HOUR = 3600.0
 Say = Callable[[str], None]
 
 
-def clean(target: Target, *, days: float, keep: int | None, dry_run: bool, say: Say) -> None:
+def clean(
+    target: Target,
+    *,
+    days: float,
+    keep_features: int | None,
+    keep_predictions: int | None,
+    dry_run: bool,
+    say: Say,
+) -> None:
     """Remove, or only name, what is older than some days.
 
-    First what Airflow recorded, so that versions of the runs that are gone are unused. `keep` is
-    how many feature versions of each month stay; None: all of them.
+    First what Airflow recorded, so that versions of the runs that are gone are unused.
+    `keep_features` and `keep_predictions` are how many versions of each month stay; None: all.
 
     Raises StackError when a part fails; the parts before it are done.
     """
     _clean_airflow(target, days, dry_run, say)
     _clean_bundles(target, dry_run, say)
-    if keep is not None:
-        _prune_datasets(target, keep, dry_run, say)
+    # Predictions first: features that they name stay.
+    dry = ["--dry-run"] if dry_run else []
+    if keep_predictions is not None:
+        command = [str(target.flows_python), "-m", "ml_flows.prune", f"--keep={keep_predictions}"]
+        _prune("predictions", [*command, *dry], target.environment(), say)
+    if keep_features is not None:
+        command = [sys.executable, "-m", "data_engineering", "prune", f"--keep={keep_features}"]
+        _prune("features", [*command, *dry], target.data_environment(), say)
 
 
 def _clean_airflow(target: Target, days: float, dry_run: bool, say: Say) -> None:
@@ -62,13 +76,15 @@ def _clean_bundles(target: Target, dry_run: bool, say: Say) -> None:
         )
 
 
-def _prune_datasets(target: Target, keep: int, dry_run: bool, say: Say) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "data_engineering", "prune", f"--keep={keep}",
-         *(["--dry-run"] if dry_run else [])],
-        env=target.data_environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def _prune(what: str, command: Sequence[str], environment: Mapping[str, str], say: Say) -> None:
+    try:
+        done = subprocess.run(
+            command, env=dict(environment), capture_output=True, text=True, check=False,
+            timeout=_HOUR,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise StackError(f"{what} were not pruned within {_HOUR:.0f} s") from error
     for line in done.stdout.splitlines():
-        say(f"features: {line}")
+        say(f"{what}: {line}")
     if done.returncode != 0:
-        raise StackError(f"features could not be pruned:\n{done.stderr[-2000:]}")
+        raise StackError(f"{what} could not be pruned:\n{done.stderr[-2000:]}")

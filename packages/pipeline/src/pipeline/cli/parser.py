@@ -57,6 +57,10 @@ def parser() -> argparse.ArgumentParser:
         "--keep-features", type=count, metavar="N",
         help="how many feature versions of each month stay (default: all)",
     )  # fmt: skip
+    cleaner.add_argument(
+        "--keep-predictions", type=count, metavar="N",
+        help="how many versions of each month's predictions stay (default: all)",
+    )  # fmt: skip
     cleaner.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     run = verb("pipeline", verbs.pipeline, starts, where)
     run.add_argument("--cab", choices=("green", "yellow"), default="green")

@@ -141,7 +141,8 @@ def clean(options: argparse.Namespace, console: Console) -> int:
         command = target.up_command(targets.own_command(target))
         raise StackError(f"no stack runs in {target.place}: `{command}` first")
     cleaning.clean(
-        target, days=options.days, keep=options.keep_features, dry_run=options.dry_run,
+        target, days=options.days, keep_features=options.keep_features,
+        keep_predictions=options.keep_predictions, dry_run=options.dry_run,
         say=lambda text: console.print(text, markup=False),
     )  # fmt: skip
     return 0
