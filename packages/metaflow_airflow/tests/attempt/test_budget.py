@@ -114,6 +114,17 @@ def test_where_airflow_does_not_remember_each_try_counts():
     assert not failure(definition, at(definition, 2, failed=None)).retry
 
 
+def test_a_lost_try_before_the_sixth_attempt_is_none_of_the_next_generation():
+    life = ids.life(
+        try_number=8, max_tries=9, retries=7, user_retries=7, budget=2, failed=(1, 2, 3, 4, 5, 6)
+    )
+    assert (life.generation, life.attempt, life.lost, life.retry_count) == (1, 1, (6,), 0)
+    life = ids.life(
+        try_number=8, max_tries=9, retries=7, user_retries=7, budget=2, failed=(1, 2, 4, 5, 6, 7)
+    )
+    assert (life.attempt, life.lost, life.retry_count) == (1, (2,), 1)
+
+
 def test_a_loop_is_told_which_tries_were_lost():
     definition = step(retries=1, loop=5)
 

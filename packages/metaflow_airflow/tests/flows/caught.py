@@ -1,9 +1,10 @@
 """A flow whose step waits at its first attempt, and has a fallback for failures."""
 
+import os
 import time
 from pathlib import Path
 
-from metaflow import FlowSpec, Parameter, catch, current, step
+from metaflow import FlowSpec, Parameter, catch, step
 
 
 class Caught(FlowSpec):
@@ -14,9 +15,10 @@ class Caught(FlowSpec):
     @catch(var="failure")
     @step
     def start(self):
-        self.attempt = current.retry_count
-        if not current.retry_count:
-            (Path(self.folder) / "waiting").touch()
+        self.attempt = int(os.environ.get("MF_ATTEMPT", "0"))
+        waiting = Path(self.folder) / "waiting"
+        if not waiting.exists():
+            waiting.touch()
             time.sleep(300)
         self.next(self.end)
 

@@ -21,7 +21,7 @@ class Marked(FlowSpec):
     @step
     def work(self):
         with S3(s3root=f"{os.environ['METAFLOW_DATASTORE_SYSROOT_S3']}/marks") as s3:
-            s3.put(f"{current.run_id}/{current.retry_count}-{uuid.uuid4().hex}", "begun")
+            s3.put(f"{current.run_id}/{os.environ['MF_ATTEMPT']}-{uuid.uuid4().hex}", "begun")
         self.attempt = current.retry_count
         for second in range(self.seconds):
             print("second", second, flush=True)

@@ -167,7 +167,7 @@ def step_task(definition: StepDefinition, this: Try, inputs: Sequence[Reference]
             "METAFLOW_AIRFLOW_TASK_ID": this.task_id,
             "METAFLOW_AIRFLOW_MAP_INDEX": str(this.map_index),
             "METAFLOW_AIRFLOW_TRY_NUMBER": str(this.try_number),
-            RETRY_COUNT_VARIABLE: str(life.failures),
+            RETRY_COUNT_VARIABLE: str(life.retry_count),
             # ArgoEvent.safe_publish() publishes where this is set.
             "ARGO_WORKFLOW_TEMPLATE": this.dag_id,
             **{f"METAFLOW_AIRFLOW_{name.upper()}": value for name, value in this.times.items()},

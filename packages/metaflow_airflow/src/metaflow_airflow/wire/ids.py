@@ -60,6 +60,12 @@ class Life:
     lost: tuple[int, ...] = ()
 
     @property
+    def retry_count(self) -> int:
+        """The attempt's number without those that were lost: Metaflow's `current.retry_count`."""
+        first = self.generation * MAX_ATTEMPTS
+        return self.attempt - sum(each >= first for each in self.lost)
+
+    @property
     def failures(self) -> int:
         """How many tries of this life counted for a retry."""
         return self.generation * MAX_ATTEMPTS + self.attempt - self.begin - len(self.lost)

@@ -55,12 +55,18 @@ def first_iteration(loop: Loop) -> Iteration:
 
 
 def task_at(
-    task: StepTask, loop: Loop, iteration: Iteration, attempts: int, failed: int = 0
+    task: StepTask,
+    loop: Loop,
+    iteration: Iteration,
+    attempts: int,
+    failed: int = 0,
+    lost: int = 0,
 ) -> StepTask:
     """An attempt of an iteration.
 
     Args:
         task: of iteration 0. attempts: that it has had before, ever. failed: since it began.
+        lost: to the infrastructure, since then.
     """
     generation, attempt = divmod(attempts, MAX_ATTEMPTS)
     left = loop.user_retries - failed
@@ -71,7 +77,7 @@ def task_at(
         task_id=next_generation(iteration_task_id(loop.first, iteration.index), generation),
         attempt=attempt,
         max_user_code_retries=attempt + left,
-        env={**task.env, RETRY_COUNT_VARIABLE: str(failed)},
+        env={**task.env, RETRY_COUNT_VARIABLE: str(max(attempt - lost, 0))},
         clone=_clone(task.clone, iteration),
         loop=None,
     )

@@ -15,7 +15,7 @@ FORMAT = 1
 
 
 RETRY_COUNT_VARIABLE = "METAFLOW_AIRFLOW_RETRY_COUNT"
-"""Tells a step how many attempts of its own have failed: `current.retry_count`."""
+"""Tells a step its attempt without those that the infrastructure lost: `current.retry_count`."""
 
 RESULT_BYTES = 4096
 """Of a result: what a container's termination message holds."""

@@ -35,7 +35,7 @@ def run_loop(
             # A running task was cleared, which leaves Airflow's count of tries as it was.
             return run_loop(task, replace(loop, begin=loop.number), run, say)
         else:
-            this = task_at(task, loop, iteration, past.attempts, past.failed)
+            this = task_at(task, loop, iteration, past.attempts, past.failed, past.lost)
             number, name = loop.number, f"iteration {iteration.index}, {this.pathspec},"
             if past.failed > loop.retries:
                 # Whoever killed its launcher left nobody to say that this was its last attempt.
@@ -66,12 +66,14 @@ class _Past:
 
     Args:
         attempts: that there have been, ever. failed: since it began, the last ones.
+        lost: since then, to the infrastructure.
         done: the attempt that has done it since, Airflow's try in which it ran, and its result.
         was_ended: somebody ended the last one.
     """
 
     attempts: int
     failed: int = 0
+    lost: int = 0
     was_ended: bool = False
     done: tuple[StepTask, int, StepResult] | None = None
 
@@ -80,7 +82,7 @@ def _look_back(task: StepTask, loop: Loop, iteration: Iteration) -> _Past:
     begun: list[tuple[StepTask, TaskStore]] = []
     while (found := _begun(task, loop, iteration, len(begun))) is not None:
         begun.append(found)
-    failed = 0
+    failed = lost = 0
     for this, store in reversed(begun):
         number = store.in_try()
         if number < iteration.begin:
@@ -91,9 +93,10 @@ def _look_back(task: StepTask, loop: Loop, iteration: Iteration) -> _Past:
                 break  # and all of it began anew after that
             return _Past(len(begun), done=(this, number, replace(result, task_id=this.task_id)))
         if store.was_ended():
-            return _Past(len(begun), failed, was_ended=failed == 0)
+            return _Past(len(begun), failed, lost, was_ended=failed == 0)
         failed += number not in loop.lost
-    return _Past(len(begun), failed)
+        lost += number in loop.lost
+    return _Past(len(begun), failed, lost)
 
 
 def _begun(
