@@ -2,9 +2,9 @@
 
 from uuid import uuid4
 
+from airflow.sdk._shared.state import TaskScope
 from airflow.sdk.definitions.context import Context
 from airflow.sdk.execution_time import comms, context
-from airflow.sdk.execution_time.context import TaskScope
 from metaflow_airflow.compat import airflow_memory
 
 from .test_airflow import told  # noqa: F401
