@@ -6,6 +6,7 @@ import time
 import pytest
 
 from .conftest import FLOWS
+from .test_clearing import clear
 
 pytestmark = pytest.mark.stack
 
@@ -110,6 +111,23 @@ def test_what_a_flow_makes_is_an_event_of_its_asset_with_what_the_flow_says_of_i
     assert {event["extra"]["version"] for event in reports} == {7}
     assert len({event["extra"]["pathspec"] for event in reports}) == 3
     assert {event["source_task_id"] for event in reports} == {"end"}
+
+
+def test_an_end_is_published_once_for_each_time_that_it_succeeds(bridge):
+    """Each end of OnFinish failed once and was tried again; one of them is cleared."""
+
+    def ends():
+        asked = {"source_dag_id": "OnFinish", "source_run_id": run}
+        made = bridge.client._get("assets/events", asked)["asset_events"]
+        return [event for event in made if event["name"] == "metaflow.OnFinish.end"]
+
+    run = runs(bridge, "OnFinish", 3)[0]
+    assert len(ends()) == 1
+
+    clear(bridge, run, "end", dag_id="OnFinish")
+    bridge.wait("OnFinish", run)
+    first, second = ends()
+    assert first["extra"]["run_id"] == second["extra"]["run_id"]
 
 
 def test_the_start_task_says_what_triggered_it_as_on_metaflows_other_scheduler(bridge):
