@@ -6,7 +6,6 @@ import re
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import expect
 
 from .conftest import FLOWS
 
@@ -145,6 +144,8 @@ def test_a_tab_fits_its_window_and_airflows_theme(page, tab, alone, scheme, widt
 
 
 def test_a_screen_reader_is_told_what_is_where(alone):
+    from playwright.sync_api import expect  # where Chromium is, which `alone` skips without
+
     expect(alone("run").get_by_role("main")).to_match_aria_snapshot("""
         - main:
           - heading /Hostile/ [level=1]
