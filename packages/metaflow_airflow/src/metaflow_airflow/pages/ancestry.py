@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 _FAR = 4  # runs in a chain, each way
-_MOST = 50  # datasets, and tasks that named one of them, that are followed at once
+_MOST = 50  # datasets, and runs that named one of them, that are followed at once
 _SCHEME = "metaflow://"
 
 
@@ -99,7 +99,8 @@ def _follow(ask: _Asked, found: dict[str, Dataset], uris: list[str], *, up: bool
         if up:
             _note(found, ask.published([uri for uri in uris if not found[uri].writers]), uris)
         near = [each for each in said if set(each.wrote if up else each.read) & set(uris)]
-        whole = ask.of_runs(_each((each.by.dag_id, each.by.run_id) for each in near))
+        runs = _each((each.by.dag_id, each.by.run_id) for each in near)[:_MOST]
+        whole = ask.of_runs(runs)
         new = _each(uri for each in whole for uri in (each.read if up else each.wrote))
         uris = [uri for uri in new if uri not in found][:_MOST]
         found |= {uri: Dataset(uri) for uri in uris}
