@@ -228,3 +228,13 @@ def test_a_step_gets_nothing_of_airflows(tmp_path: Path) -> None:
         "PYTHONUTF8": "1",
         "UV_INDEX_URL": "https://index",
     }
+
+
+def test_a_step_outlives_metaflows_service_being_away_unless_somebody_said_how_long() -> None:
+    service = dataclasses.replace(START, options=("--metadata=service",))
+    name = "METAFLOW_SERVICE_RETRY_COUNT"
+
+    assert _variables(service)[name] == "11"
+    assert _variables(service, METAFLOW_AIRFLOW_PATIENCE="30")[name] == "6"
+    assert _variables(service, **{name: "2"})[name] == "2"
+    assert name not in _variables(START)

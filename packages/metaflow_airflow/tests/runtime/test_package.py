@@ -220,7 +220,7 @@ def test_a_datastore_that_does_not_answer_is_asked_again(
         tries.append(1)
         raise UnavailableError("S3 at http://nowhere cannot be reached.")
 
-    monkeypatch.setattr(package, "_RETRY_SECONDS", (0, 0))
+    monkeypatch.setattr(package, "delays", lambda _: (0, 0))
     monkeypatch.setattr(package, "download", unreachable)
     work = host / "work"
     work.mkdir()

@@ -27,6 +27,7 @@ from typing import Any
 
 from ...wire.task import StepTask
 from ..failures import LaunchError, UnavailableError
+from ..patience import delays, patience
 from .download import download
 from .installed import Installed, find_installed, is_unchanged
 
@@ -37,7 +38,6 @@ LINKED_FROM = 1000
 KEEP_SECONDS = 7 * 24 * 3600
 """How long a package that no step uses stays."""
 
-_RETRY_SECONDS = (1, 2, 4, 8, 16, 32)
 _MANIFEST = "manifest.json"
 
 
@@ -128,13 +128,13 @@ def _unpack_into(
 
 
 def _fetch(task: StepTask, target: Path, say: Callable[[str], None]) -> None:
-    for delay in (*_RETRY_SECONDS, None):
+    for delay in (*delays(patience(os.environ)), None):
         try:
             download(task.datastore, task.code_url, target)
         except UnavailableError as error:
             if delay is None:
                 raise
-            say(f"{error} Trying again in {delay} s.")
+            say(f"{error} Trying again in {delay:g} s.")
             time.sleep(delay)
         else:
             return

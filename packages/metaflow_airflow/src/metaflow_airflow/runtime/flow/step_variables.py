@@ -10,6 +10,7 @@ from pathlib import Path
 from ...wire.task import RETRY_COUNT_VARIABLE, StepTask
 from ..code.package import CODE_DIRECTORY
 from ..failures import LaunchError
+from ..patience import patience, service_requests
 
 RUNTIME_NAME = "airflow"
 
@@ -67,6 +68,10 @@ def step_variables(task: StepTask, root: Path, environ: Mapping[str, str]) -> di
     if task.in_shell:
         # uv would install into the environment of the launcher's Python.
         ours["VIRTUAL_ENV"] = None
+    if ours["METAFLOW_DEFAULT_METADATA"] == "service":
+        # Metaflow gives its service half a minute, and fails the step then.
+        requests = service_requests(patience(environ))
+        variables.setdefault("METAFLOW_SERVICE_RETRY_COUNT", str(requests))
     for name, value in ours.items():
         if value:
             variables[name] = value
