@@ -1,6 +1,6 @@
 """Runs the same flows on several versions of Airflow and Metaflow; prints a table of their ends.
 
-    uv run python tests/airflow_matrix.py [3.1.8:3.10 3.3.2:3.13:2.16.8 …]
+    uv run python tests/airflow_matrix.py [3.1.8:3.10 3.1.8:3.10:2.15.21 …]
 
 A row is AIRFLOW:PYTHON, or AIRFLOW:PYTHON:METAFLOW; without METAFLOW flows are exported with the
 workspace's. What runs are the tests that are marked every_airflow, on that Airflow's own scheduler
@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 WHERE = ("packages/metaflow_airflow/tests/airflow/test_everywhere.py", "tests/test_own_airflow.py")
-ROWS = ("3.1.8:3.10", "3.2.2:3.12", "3.3.2:3.13", "3.3.2:3.11:2.16.8")
+ROWS = ("3.1.8:3.10", "3.1.8:3.10:2.15.21", "3.2.2:3.12", "3.3.2:3.13")
 
 
 def run_row(row: str) -> dict[str, str]:
