@@ -95,9 +95,7 @@ def _look_ups(storage: Any, side: Path) -> None:
     pairs = [read_verified(storage, key_of(storage, each["uri"]), each) for each in facts]
     history = PairHistory.of_months(pairs).table
     assert history is not None  # noqa: S101 - `prepare` published it
-    history.with_row_index("zone_pair").cast({"zone_pair": pl.Int32}).drop_nulls().write_parquet(
-        side / "history.parquet"
-    )
+    history.write_parquet(side / "history.parquet")
     zones = {"zone": list(BOROUGH_OF), "borough": list(BOROUGH_OF.values()),
              "airport": [zone in AIRPORTS for zone in BOROUGH_OF]}  # fmt: skip
     pl.DataFrame(zones, schema_overrides={"zone": pl.Int16}).write_parquet(side / "zones.parquet")

@@ -16,7 +16,7 @@ from data_engineering.contract.frames import (
     described,
 )
 from data_engineering.sources.generator import generate
-from data_engineering.trips.history import PAIRS, PairHistory
+from data_engineering.trips.history import PAIRS, PairHistory, place
 from data_engineering.trips.zones import BOROUGH_OF
 
 from .trips_files import Made, made_of, row, table, write
@@ -142,8 +142,9 @@ def test_history_is_of_earlier_months_and_drawn_to_the_boroughs_where_it_is_rare
     first = history(p74075=(90, 10.0, 2.0), p74041=(10, 20.0, 4.0))
     second = history(p74075=(110, 12.0, 2.0))
     found = PairHistory.of_months([first, second])
-    asked = pl.DataFrame({"zone_pair": [74_075, 74_041, 4_012, 3_018, None, 265_265]})
-    of = asked.select(found.looked_up)
+    pairs = [(74, 75), (74, 41), (4, 12), (3, 18), (None, 3), (3, None)]
+    asked = pl.DataFrame(pairs, schema=["from", "to"], orient="row")
+    of = asked.select(place(pl.col("from") - 1, pl.col("to") - 1)).select(found.looked_up)
     boroughs = (200 * 11.1 + 10 * 20.0) / 210
     assert of["pair_trips"].to_list() == [200, 10, 0, 0, None, None]
     minutes = of["pair_median_minutes"].to_list()

@@ -113,5 +113,5 @@ def made_of(
 
 def judged(path: Path, cab: str = "green", month: str = MONTH) -> list[list[str]]:
     """Return the reasons of each row that can be told from the row alone."""
-    frames = [judge(batch, month) for batch in opened(path, cab).batches()]
+    frames = list(opened(path, cab).batches(lambda trips: judge(trips, month)))
     return [reasons_of(marks) for frame in frames for marks in frame["marks"]]

@@ -116,8 +116,8 @@ class _Pass:
         copies = repeats.Copies(self._repeated)
         waiting: list[tuple[pl.DataFrame, repeats.Prints]] = []
         with Seen() as seen:
-            for batch in self._source.batches():
-                judged, printed = judge(batch, self._month), repeats.fingerprints(batch)
+            for judged in self._source.batches(lambda trips: judge(trips, self._month)):
+                printed = repeats.fingerprints(judged)
                 waits = judged["marks"].to_numpy() >= WAITS
                 if waits.any():
                     waiting.append((judged.filter(pl.Series(waits)), printed[waits]))

@@ -17,6 +17,7 @@ from data_engineering.errors import DataError
 from data_engineering.storage.objects import Storage
 
 _ROW_GROUP = 80_000
+_BUFFER = 1 << 20
 # Numbers of which most differ, or that bits hold as tightly as a dictionary's: hashing them for
 # one costs more than it saves.
 _AS_DELTAS = (
@@ -46,7 +47,7 @@ class FileFacts:
 
 
 class _Summed(io.RawIOBase):
-    """Passes bytes on, and sums them up."""
+    """Passes bytes on, and sums them up. Pages come in thousands: give it a buffer."""
 
     def __init__(self, to: BinaryIO) -> None:
         self._to, self._sum, self.size = to, hashlib.sha256(), 0
@@ -55,11 +56,11 @@ class _Summed(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        self._sum.update(data)
-        self._to.write(data)
-        size = memoryview(data).nbytes
-        self.size += size
-        return size
+        own = bytes(data)  # a buffer fills again while the store still sends
+        self._sum.update(own)
+        self._to.write(own)
+        self.size += len(own)
+        return len(own)
 
     def digest(self) -> str:
         return self._sum.hexdigest()
@@ -76,7 +77,8 @@ class ParquetSink:
         never_null: Collection[str] = (),
     ) -> None:
         self._uri, self._schema, self._never_null = uri, pl.Schema(schema), never_null
-        self._file = _Summed(file)
+        self._summed = _Summed(file)
+        self._file = io.BufferedWriter(self._summed, _BUFFER)
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pl.DataFrame] = []
         self.rows = 0
@@ -96,7 +98,8 @@ class ParquetSink:
             self._flush()
         assert self._writer is not None  # noqa: S101 - `_flush` made it
         self._writer.close()
-        return FileFacts(self._uri, self._file.size, self._file.digest(), self.rows)
+        self._file.flush()
+        return FileFacts(self._uri, self._summed.size, self._summed.digest(), self.rows)
 
     def _flush(self) -> None:
         frame = pl.concat(self._waiting) if self._waiting else pl.DataFrame(schema=self._schema)

@@ -11,7 +11,7 @@ from holidays.countries.united_states import UnitedStates
 
 from data_engineering.contract.frames import FEATURES, QUARANTINE
 from data_engineering.contract.reasons import LAST_KNOWN_ZONE
-from data_engineering.trips.history import PairHistory
+from data_engineering.trips.history import PairHistory, place
 from data_engineering.trips.judge import reasons_of
 from data_engineering.trips.zones import AIRPORTS, BOROUGH_OF, BOROUGHS
 
@@ -30,23 +30,18 @@ def features(trips: pl.DataFrame, history: PairHistory) -> pl.DataFrame:
     Rows that are set aside have null where a value cannot be computed. No value but those of
     `history`, which is of earlier months, depends on another row.
     """
-    minute = pl.col("pickup_at").to_physical() // _MINUTE
-    placed = trips.select(
-        "pickup_at", "pickup_zone", "dropoff_zone", "passenger_count",
-        *(_finite(name) for name in _AFTER),
-        (minute % 1440).cast(pl.Int16).alias("minute_of_day"),
-        _row(minute // 1440 - (_FIRST_DAY - _EPOCH).days, _calendar().height).alias("_day"),
-        *(_row(pl.col(f"{end}_zone"), LAST_KNOWN_ZONE + 1).alias(f"_{end}") for end in _ENDS),
-        _pair().alias("zone_pair"),
-    )  # fmt: skip
-    years = placed.select(_look(_calendar(), "year", "_day").unique()).to_series().drop_nulls()
-    made = placed.with_columns(
-        (pl.col("minute_of_day") // 60).cast(pl.Int8).alias("hour"),
-        *_of_day(tuple(years.sort())),
-        *_of_zones(),
-        *history.looked_up,
-    ).with_columns(_rush_hour())
-    return made.select(list(FEATURES))
+    made = (
+        trips.lazy()
+        .select(_placed())
+        .with_columns(
+            (pl.col("minute_of_day") // 60).cast(pl.Int8).alias("hour"),
+            *_of_day(_years(trips)),
+            *_of_zones(),
+            place(*(pl.col(f"_{end}") for end in _ENDS)),
+        )
+        .with_columns(_rush_hour(), *history.looked_up)
+    )
+    return made.select(list(FEATURES)).collect()
 
 
 def quarantine(trips: pl.DataFrame, history: PairHistory) -> pl.DataFrame:
@@ -58,6 +53,32 @@ def quarantine(trips: pl.DataFrame, history: PairHistory) -> pl.DataFrame:
     )
     named = trips.select("marks").join(words, on="marks", how="left", maintain_order="left")
     return features(trips, history).with_columns(trips["source_row"], named["reasons"])
+
+
+@cache
+def _placed() -> list[pl.Expr]:
+    """Return what is taken as it is, and where to look other things up."""
+    minute = pl.col("pickup_at").to_physical() // _MINUTE
+    return [
+        pl.col("pickup_at", "pickup_zone", "dropoff_zone", "passenger_count"),
+        *(_finite(name) for name in _AFTER),
+        (minute % 1440).cast(pl.Int16).alias("minute_of_day"),
+        _row(minute // 1440 - (_FIRST_DAY - _EPOCH).days, _calendar().height).alias("_day"),
+        *(_row(pl.col(f"{end}_zone") - 1, LAST_KNOWN_ZONE).alias(f"_{end}") for end in _ENDS),
+        _pair().alias("zone_pair"),
+    ]
+
+
+def _years(trips: pl.DataFrame) -> tuple[int, ...]:
+    """Return the years of the calendar from the first pickup to the last."""
+    at = trips["pickup_at"].to_physical()
+    days = [
+        min(max(moment // _MINUTE // 1440 - (_FIRST_DAY - _EPOCH).days, 0), _calendar().height - 1)
+        for moment in (at.min(), at.max())
+        if isinstance(moment, int)
+    ]
+    years = [_calendar()["year"][day] for day in days]
+    return tuple(range(years[0], years[1] + 1)) if years else ()
 
 
 @cache
@@ -83,12 +104,12 @@ def _holidays(years: tuple[int, ...]) -> pl.DataFrame:
 
 @cache
 def _zones() -> pl.DataFrame:
-    """One row a zone, from 0 on."""
-    zones = range(LAST_KNOWN_ZONE + 1)
+    """One row a zone, in their order."""
+    zones = range(1, LAST_KNOWN_ZONE + 1)
     return pl.DataFrame(
         {
-            "borough": pl.Series([BOROUGH_OF.get(z) for z in zones], dtype=pl.Enum(BOROUGHS)),
-            "airport": [z in AIRPORTS if z in BOROUGH_OF else None for z in zones],
+            "borough": pl.Series([BOROUGH_OF[z] for z in zones], dtype=pl.Enum(BOROUGHS)),
+            "airport": [z in AIRPORTS for z in zones],
         }
     )
 
@@ -97,9 +118,9 @@ def _pair() -> pl.Expr:
     return pl.col("pickup_zone").cast(pl.Int32) * 1000 + pl.col("dropoff_zone")
 
 
-def _row(place: pl.Expr, rows: int) -> pl.Expr:
+def _row(at: pl.Expr, rows: int) -> pl.Expr:
     """Return where to look in a table of so many rows: null where it has no such row."""
-    return pl.when(place.is_between(0, rows - 1)).then(place).cast(pl.UInt32)
+    return pl.when(at.is_between(0, rows - 1)).then(at).cast(pl.UInt32)
 
 
 @lru_cache(maxsize=16)
@@ -121,11 +142,12 @@ def _of_zones() -> list[pl.Expr]:
     ]
 
 
-def _look(table: pl.DataFrame, column: str, place: str) -> pl.Expr:
+def _look(table: pl.DataFrame, column: str, at: str) -> pl.Expr:
     """Return the column's values at these rows of the table, null where there is no row."""
-    return pl.lit(table[column]).gather(pl.col(place)).alias(column)
+    return pl.lit(table[column]).gather(pl.col(at)).alias(column)
 
 
+@cache
 def _rush_hour() -> pl.Expr:
     hour = pl.col("hour")
     rush = pl.any_horizontal(hour.is_between(a, b, closed="left") for a, b in _RUSH)

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from data_engineering.contract.reasons import LAST_KNOWN_ZONE
-from data_engineering.trips.zones import BOROUGH_OF
+from data_engineering.trips.zones import BOROUGH_OF, BOROUGHS
 
 MONTHS = 3
 """How many earlier months history is made of, at most."""
@@ -23,6 +23,9 @@ PAIRS = {
     "median_miles": pl.Float32(),
 }
 """Columns of a month's pairs.parquet: one row a pair of zones that has trips."""
+
+PLACE = "pair_place"
+"""The column that says where a pair stands among all pairs; see `place`."""
 
 _LOOKED_UP = {
     "pair_trips": pl.Int32(),
@@ -36,7 +39,6 @@ _DRAWN = 20
 _ZONES = LAST_KNOWN_ZONE
 _BINS = 32
 _SLOTS = _ZONES * _ZONES * _BINS
-_COUNTED_AT_ONCE = 1_000_000
 _MINUTES, _MILES = (1.0, 60.0), (0.1, 100.0)
 
 
@@ -50,30 +52,18 @@ class PairCounts:
 
     def __init__(self) -> None:
         self._counts = [np.zeros(_SLOTS, np.int32) for _ in range(2)]
-        self._waiting: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
 
     def add(self, kept: pl.DataFrame) -> None:
         """Count a batch of kept trips."""
-        slot = (kept["pickup_zone"].to_numpy().astype(np.int32) - 1) * _ZONES
+        slot = (kept["pickup_zone"].to_numpy().astype(np.intp) - 1) * _ZONES
         slot += kept["dropoff_zone"].to_numpy()
         slot = (slot - 1) * _BINS
-        minutes, miles = (
-            slot + _bins(kept[name].to_numpy(), ends)
-            for name, ends in (("duration_minutes", _MINUTES), ("trip_distance_miles", _MILES))
-        )
-        self._waiting.append((minutes, miles))
-        if sum(len(each) for each, _ in self._waiting) >= _COUNTED_AT_ONCE:
-            self._count()
-
-    def _count(self) -> None:
-        """Counting costs as much as the table is large, so it is done for many trips at once."""
-        for counts, slots in zip(self._counts, zip(*self._waiting, strict=True), strict=False):
-            counts += np.bincount(np.concatenate(slots), minlength=_SLOTS)
-        self._waiting.clear()
+        ways = (("duration_minutes", _MINUTES), ("trip_distance_miles", _MILES))
+        for counts, (name, ends) in zip(self._counts, ways, strict=True):
+            np.add.at(counts, slot + _bins(kept[name].to_numpy(), ends), np.int32(1))
 
     def table(self) -> pl.DataFrame:
         """Return the month's `PAIRS`."""
-        self._count()
         minutes, miles = (np.reshape(each, (-1, _BINS)) for each in self._counts)
         trips = minutes.sum(axis=1, dtype=np.int64)
         (there,) = trips.nonzero()
@@ -111,7 +101,10 @@ def _medians(counts: NDArray[np.int32], ends: tuple[float, float]) -> NDArray[np
 
 @dataclass(frozen=True)
 class PairHistory:
-    """Looks pairs up in what earlier months hold; without any, all is null."""
+    """Looks pairs up in what earlier months hold; without any, all is null.
+
+    Its table has a row for each of all pairs, in the order of their places.
+    """
 
     table: pl.DataFrame | None = None
 
@@ -131,14 +124,18 @@ class PairHistory:
             .group_by("zone_pair")
             .agg(trips.sum(), *((pl.col(m) * trips).sum() / trips.sum() for m in medians))
         )
+        boroughs = pl.Series([BOROUGHS.index(BOROUGH_OF[zone]) for zone in range(1, _ZONES + 1)])
+        places = pl.int_range(_ZONES * _ZONES, eager=True)
+        pickup, dropoff = places // _ZONES, places % _ZONES
         everything = pl.DataFrame(
             {
-                "zone_pair": [a * 1000 + b for a in BOROUGH_OF for b in BOROUGH_OF],
-                "boroughs": [f"{x}|{y}" for x in BOROUGH_OF.values() for y in BOROUGH_OF.values()],
-            },
-            schema_overrides={"zone_pair": pl.Int32},
+                "zone_pair": ((pickup + 1) * 1000 + dropoff + 1).cast(pl.Int32),
+                "boroughs": boroughs[pickup] * len(BOROUGHS) + boroughs[dropoff],
+            }
         )
-        known = everything.join(pairs, on="zone_pair", how="left").with_columns(trips.fill_null(0))
+        known = everything.join(
+            pairs, on="zone_pair", how="left", maintain_order="left"
+        ).with_columns(trips.fill_null(0))
         weighed = {m: (pl.col(m) * trips).sum() / trips.sum() for m in medians}
         overall = known.select(**weighed).row(0, named=True)
         drawn = known.with_columns(
@@ -148,11 +145,9 @@ class PairHistory:
             ).alias(f"pair_{m}")
             for m in medians
         )  # fmt: skip
-        dense = pl.DataFrame({"zone_pair": pl.int_range(_ZONES * 1001 + 1, eager=True)}).cast(
-            pl.Int32
-        )
         return cls(
-            dense.join(drawn, on="zone_pair", how="left", maintain_order="left").select(
+            drawn.select(
+                "zone_pair",
                 trips.cast(pl.Int32).alias("pair_trips"),
                 pl.col("pair_median_minutes", "pair_median_miles").cast(pl.Float32),
             )
@@ -160,9 +155,12 @@ class PairHistory:
 
     @cached_property
     def looked_up(self) -> list[pl.Expr]:
-        """What history says of the pair in the column zone_pair."""
+        """What history says of the pair whose place is in the column PLACE."""
         if self.table is None:
             return [pl.lit(None, dtype).alias(name) for name, dtype in _LOOKED_UP.items()]
-        pair = pl.col("zone_pair")
-        place = pl.when(pair.is_between(0, self.table.height - 1)).then(pair).cast(pl.UInt32)
-        return [pl.lit(self.table[name]).gather(place).alias(name) for name in _LOOKED_UP]
+        return [pl.lit(self.table[name]).gather(PLACE).alias(name) for name in _LOOKED_UP]
+
+
+def place(pickup: pl.Expr, dropoff: pl.Expr) -> pl.Expr:
+    """Return which of all pairs it is, from 0 on, by zones counted from 0; null where one is."""
+    return (pickup * _ZONES + dropoff).alias(PLACE)

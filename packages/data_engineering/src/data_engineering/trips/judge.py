@@ -53,7 +53,7 @@ def holding(month: str) -> dict[str, pl.Expr]:
     }
 
 
-def judge(trips: pl.DataFrame, month: str) -> pl.DataFrame:
+def judge(trips: pl.LazyFrame, month: str) -> pl.LazyFrame:
     """Add `duration_minutes`, and `marks`: the bits of the reasons and notes that hold."""
     took = (pl.col("dropoff_at") - pl.col("pickup_at")).dt.total_microseconds() / 60_000_000
     return trips.with_columns(took.alias("duration_minutes")).with_columns(_marks(month))

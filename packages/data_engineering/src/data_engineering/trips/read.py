@@ -44,8 +44,13 @@ class TripFile:
     form: Form
     columns: Columns
 
-    def batches(self) -> Iterator[pl.DataFrame]:
+    def batches(
+        self, then: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda trips: trips
+    ) -> Iterator[pl.DataFrame]:
         """Read the file: `source_row`, and the features' columns in one set of types.
+
+        Args:
+            then: what else is to be made of each batch, in the same plan.
 
         Raises:
             BadInputError: the file is damaged.
@@ -53,7 +58,9 @@ class TripFile:
         first = 0
         with closing(self.open()) as file, explained(self.where, self.form):
             for batch in _parts(file, self.form, list(self.columns.used.values())):
-                yield _trips(batch, self.columns, first, text=self.form != "parquet")
+                yield then(
+                    _trips(batch, self.columns, first, text=self.form != "parquet")
+                ).collect()
                 first += batch.num_rows
 
 
@@ -164,20 +171,18 @@ def _parts(file: BinaryIO, form: Form, names: list[str]) -> Iterator[pa.RecordBa
             yield batch.select(names)
 
 
-def _trips(batch: pa.RecordBatch, columns: Columns, first: int, *, text: bool) -> pl.DataFrame:
-    frame = pl.DataFrame(batch).select(
-        pl.col(name).alias(feature) for feature, name in columns.used.items()
-    )
+def _trips(batch: pa.RecordBatch, columns: Columns, first: int, *, text: bool) -> pl.LazyFrame:
+    frame = pl.DataFrame(batch).rename({name: feature for feature, name in columns.used.items()})
     if "total_dollars" not in frame.columns:
         frame = frame.with_columns(total_dollars=pl.lit(None, pl.Float64))
     types = frame.schema
-    frame = frame.select(
+    return frame.lazy().select(
+        pl.int_range(first, first + frame.height, dtype=pl.Int64).alias("source_row"),
         *(_time(name, types[name], text=text) for name in _TIMES),
         *(_whole(name, types[name], pl.Int16, text=text) for name in _ZONES),
         _whole("passenger_count", types["passenger_count"], pl.Int8, text=text),
         *(pl.col(name).cast(pl.Float64, strict=not text).fill_nan(None) for name in _MONEY),
     )
-    return frame.with_row_index("source_row", first).cast({"source_row": pl.Int64})
 
 
 def _time(name: str, dtype: pl.DataType, *, text: bool) -> pl.Expr:
