@@ -45,6 +45,15 @@ def test_a_source_is_tlc_the_generator_a_path_or_a_url(
     assert (found.kind, found.location) == (kind, location)
 
 
+def test_a_month_that_tlc_has_without_zones_is_refused_before_its_download() -> None:
+    with pytest.raises(BadInputError, match="yellow 2010-12 has coordinates and no zones") as said:
+        resolve("tlc", "yellow", "2010-12", rows=10, seed=1)
+    assert "from 2011-01 on" in str(said.value)
+    assert resolve("tlc", "yellow", "2011-01", rows=10, seed=1).kind == "tlc"
+    # A file of one's own may have been given zones.
+    assert resolve("/data/trips", "yellow", "2010-12", rows=10, seed=1).kind == "path"
+
+
 def test_tlcs_own_site_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TLC_TRIP_DATA_URL", raising=False)
     assert origin("").location == (

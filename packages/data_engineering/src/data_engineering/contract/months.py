@@ -18,6 +18,8 @@ CABS = ("green", "yellow")
 MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 FIRST_MONTH = {"green": "2013-08", "yellow": "2009-01"}
 """TLC's first month of each cab."""
+FIRST_WITH_ZONES = {"green": "2013-08", "yellow": "2011-01"}
+"""The first month of each cab whose Parquet file on TLC's site has zones; before, coordinates."""
 
 _MOST_MONTHS = 12 * 40
 
@@ -51,6 +53,17 @@ def check_published(cab: str, month: str) -> str:
     if check_month(month) < FIRST_MONTH[check_cab(cab)]:
         raise BadInputError(
             f"there are no {cab} trips of {month}: TLC's begin with {FIRST_MONTH[cab]}"
+        )
+    return month
+
+
+def check_has_zones(cab: str, month: str) -> str:
+    """Return `month`; BadInputError if TLC's own file of it has coordinates instead of zones."""
+    if check_month(month) < FIRST_WITH_ZONES[check_cab(cab)]:
+        raise BadInputError(
+            f"TLC's file of {cab} {month} has coordinates and no zones, which features need: it is "
+            f"not fetched. TLC's files have zones from {FIRST_WITH_ZONES[cab]} on; where you have "
+            "one with zones, give it as source (--source)"
         )
     return month
 

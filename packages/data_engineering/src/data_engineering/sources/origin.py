@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
-from data_engineering.contract.months import check_published, file_name
+from data_engineering.contract.months import check_has_zones, check_published, file_name
 from data_engineering.errors import BadInputError
 from data_engineering.sources.allowed import check_allowed
 from data_engineering.sources.download import (
@@ -69,12 +69,12 @@ def resolve(source: str, cab: str, month: str, *, rows: int, seed: int) -> Origi
 
     Raises:
         BadInputError: `source` is a relative path, or a URL of a kind that we cannot read, or
-            TLC has no trips of that month.
+            TLC has no trips of that month, or none with zones.
     """
     name = file_name(cab, check_published(cab, month))
     match source:
         case "" | "tlc":
-            return Origin("tlc", cab, month, f"{tlc_site()}/{name}")
+            return Origin("tlc", cab, check_has_zones(cab, month), f"{tlc_site()}/{name}")
         case "generator":
             return Origin("generator", cab, month, rows=rows, seed=seed)
     parts = _split(source)

@@ -24,7 +24,9 @@ def fingerprints(trips: pl.DataFrame) -> Prints:
 def twice(prints: Prints) -> Prints:
     """Return the fingerprints that are there more than once; `prints` are sorted."""
     again = prints[1:][prints[1:] == prints[:-1]]
-    return again[np.append(again[:-1] != again[1:], True)[: len(again)]]
+    last = np.append(again[:-1] != again[1:], True)[: len(again)]
+    once: Prints = again[last]
+    return once
 
 
 def among(prints: Prints, known: Prints) -> NDArray[np.bool_]:
