@@ -140,7 +140,8 @@ def test_a_failed_run_is_resumed_where_it_failed(bridge, started, broken, tmp_pa
     origin = bridge.wait(run.dag_id, run.dag_run_id, expect="failed", within=WITHIN)
     broken.unlink()
 
-    bridge.flow(run.path, "airflow", "resume", f"--run-id-file={tmp_path / 'id'}")
+    words = (f"--origin-run-id={origin}", f"--run-id-file={tmp_path / 'id'}")
+    bridge.flow(run.path, "airflow", "resume", *words)
 
     resumed = (tmp_path / "id").read_text()
     runs = json.loads(bridge.flow(run.path, "airflow", "list-runs", "--json").splitlines()[0])
