@@ -51,6 +51,7 @@ def test_a_run_that_an_event_started_has_no_date():
     run = run_of(this)
 
     assert run
+    assert run.try_number == 1
     assert (run.logical_date, run.data_interval_start, run.partition_key) == (None, None, None)
 
 

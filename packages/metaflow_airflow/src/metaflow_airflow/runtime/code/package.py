@@ -27,7 +27,7 @@ from typing import Any
 
 from ...wire.task import StepTask
 from ..failures import LaunchError, UnavailableError
-from ..patience import delays, patience
+from ..outages import delays, patience
 from .download import download
 from .installed import Installed, find_installed, is_unchanged
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...wire.task import RETRY_COUNT_VARIABLE, StepTask
 from ..code.package import CODE_DIRECTORY
 from ..failures import LaunchError
-from ..patience import patience, service_requests
+from ..outages import patience, service_requests
 
 RUNTIME_NAME = "airflow"
 

@@ -46,8 +46,15 @@ class LogUploader:
         self._stopped.set()
         if not self._thread.ident:
             self.start()
-        self._thread.join(seconds)
-        if self._thread.is_alive():
+        last = self._thread
+        last.join(seconds / 2)
+        if last.is_alive():
+            # Metaflow's client sleeps for minutes between two questions to a storage that was away,
+            # also when that is back by now.
+            last = threading.Thread(target=self._upload, name="last-log-upload", daemon=True)
+            last.start()
+            last.join(seconds / 2)
+        if last.is_alive():
             self._say(f"the step's logs could not be uploaded within {seconds:.0f} s")
         failure = self._failure or self._stdout.failure or self._stderr.failure
         if failure:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 from metaflow_airflow.runtime.failures import LaunchError
-from metaflow_airflow.runtime.patience import VARIABLE, delays, patience, service_requests
+from metaflow_airflow.runtime.outages import VARIABLE, delays, patience, service_requests
 
 
 def test_a_step_waits_ten_minutes_unless_told_otherwise():
