@@ -1,11 +1,12 @@
 """The pages as a reader's browser gets them; who may see them is Airflow's to say, and given."""
 
 import re
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
 from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.core_api.security import ReadableDagsFilterDep
+from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi.testclient import TestClient
 from metaflow_airflow.attempt.inputs import DATASETS_KEY, XCOM_KEY
 from metaflow_airflow.pages import app as pages
@@ -16,20 +17,20 @@ MODEL = "metaflow://Train/airflow-1"
 
 
 @pytest.fixture
-def get(session, deployed):
+def get(session, deployed, monkeypatch):
     """Asks for a page as somebody who may see these DAGs; answers with its text."""
     guards = [
         guard.dependency
         for guard in (pages._sees_tasks, pages._sees_logs, pages._sees_runs, pages._sees_code)
     ]
-    asks_session, asks_readable = (
-        get_args(each)[1].dependency for each in (SessionDep, ReadableDagsFilterDep)
-    )
-    readable = type("Filter", (), {"value": {"Hostile", "Train"}})
+    asks_session, asks_user = (get_args(each)[1].dependency for each in (SessionDep, GetUserDep))
+    seen = {"ann": {"Hostile", "Train"}}
+    manager = SimpleNamespace(get_authorized_dag_ids=lambda user: seen[user])
+    monkeypatch.setattr(pages, "get_auth_manager", lambda: manager)
     pages.app.dependency_overrides = {
         **{guard: lambda: None for guard in guards},
         asks_session: lambda: session,
-        asks_readable: lambda: readable,
+        asks_user: lambda: "ann",
     }
     with TestClient(pages.app) as client:
         yield lambda path, **query: client.get(path, params={"dag_id": "Hostile", **query})

@@ -9,9 +9,10 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
+from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.core_api.security import ReadableDagsFilterDep, requires_access_dag
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -59,6 +60,14 @@ _sees_runs = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 _sees_code = Depends(requires_access_dag("GET", DagAccessEntity.CODE))
 
 
+def readable_dags(user: GetUserDep) -> set[str]:
+    """Ids of the DAGs that the reader may see.
+
+    Airflow's own dependency for it looks into the application that serves the request: ours.
+    """
+    return get_auth_manager().get_authorized_dag_ids(user=user)
+
+
 @app.exception_handler(PageError)
 async def show_error(request: Request, error: PageError) -> HTMLResponse:
     """A page that says in one sentence why there is no other."""
@@ -99,13 +108,13 @@ async def card(session: SessionDep, address: Address, name: str) -> Response:
 async def run(
     request: Request,
     session: SessionDep,
-    readable: ReadableDagsFilterDep,
+    readable: Annotated[set[str], Depends(readable_dags)],
     dag_id: str,
     run_id: str,
     columns: str = "",
 ) -> HTMLResponse:
     """The tab of a DAG run: parameters, tags, all tasks with their cards, what led where."""
-    seen = await overviews.run_page(session, dag_id, run_id, columns, readable.value or ())
+    seen = await overviews.run_page(session, dag_id, run_id, columns, readable)
     return _page(request, "run.html", **seen)
 
 
