@@ -165,11 +165,10 @@ def shot(api: AirflowClient, target: ComposeTarget) -> Shot:
 def fails(api: AirflowClient, target: ComposeTarget) -> Callable[..., str]:
     """Runs the flow Troubled with a trouble until it has failed; the log of the step that did."""
 
-    def run(how: str, kubernetes: str, meanwhile: Callable[[], object] = lambda: None) -> str:
+    def run(how: str, kubernetes: str) -> str:
         create(target, TROUBLED, "--with", f"kubernetes:{kubernetes}")
         name = trigger(api, "Troubled", {"how": how})
         try:
-            meanwhile()
             assert end_of(api, "Troubled", name) == "failed"
             start = task_of(api, "Troubled", name)
             assert start["try_number"] == 1

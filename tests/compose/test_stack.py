@@ -44,6 +44,7 @@ from .runs import (
     create,
     drawn,
     end_of,
+    ended,
     has_dag,
     is_secret,
     pipeline_run,
@@ -58,6 +59,7 @@ TRAIN = "trip_duration.prod.TrainTripDurationFlow"
 PREDICT = "trip_duration.prod.PredictTripDurationFlow"
 GREETING = Path(__file__).parent / "greeting.py"
 GREETING_DAG = Path(__file__).parent / "greeting_dag.py"
+TROUBLED = Path(__file__).parent / "troubled.py"
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
 
 pytestmark = [
@@ -170,15 +172,24 @@ def test_a_step_out_of_memory_says_its_limit(fails: Callable[..., str]) -> None:
 
 
 @needs_cluster
-def test_a_pod_that_somebody_deletes_is_told_apart(fails: Callable[..., str]) -> None:
-    def delete() -> None:
-        (pod,) = until(lambda: running_pods("Troubled"), "the step's pod")
-        kubectl("delete", pod, "--wait=false")
-
-    log = fails("steady", "cpu=0.25", delete)
-
-    (sentence,) = sentences(log)
-    assert "was deleted by somebody" in sentence
+def test_a_pod_that_somebody_deletes_is_told_apart_and_costs_its_step_no_retry(
+    api: AirflowClient, target: ComposeTarget
+) -> None:
+    create(target, TROUBLED, "--with", "kubernetes:cpu=0.25")
+    run = trigger(api, "Troubled", {"how": "steady"})
+    try:
+        (first,) = until(lambda: running_pods("Troubled"), "the step's pod")
+        task = task_of(api, "Troubled", run)
+        kubectl("delete", first, "--wait=false")
+        others = lambda: [pod for pod in running_pods("Troubled") if pod != first]  # noqa: E731
+        (second,) = until(others, "the pod of the next try")
+        (sentence,) = sentences("\n".join(said(api, task)))
+        assert "was deleted by somebody" in sentence
+        assert "lost this try, 1 of 3" in sentence
+        kubectl("exec", second, "--", "touch", "/tmp/enough")
+        assert end_of(api, "Troubled", run) == "success"
+    finally:
+        ended(api, "Troubled", run)
 
 
 @pytest.mark.parametrize("name", reach.CONTAINERS)
