@@ -18,7 +18,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
-WHERE = ("packages/metaflow_airflow/tests/airflow/test_everywhere.py", "tests/test_own_airflow.py")
+WHERE = ("packages/metaflow_airflow/tests/airflow", "tests/test_own_airflow.py")
 ROWS = ("3.1.8:3.10", "3.1.8:3.10:2.15.21", "3.2.2:3.12", "3.3.2:3.13")
 
 

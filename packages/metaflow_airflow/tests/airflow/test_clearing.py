@@ -91,6 +91,7 @@ def test_a_step_is_cleared_more_often_than_metaflow_has_attempts(bridge, cleared
     ]
 
 
+@pytest.mark.every_airflow("clear")
 def test_one_item_that_is_cleared_runs_anew_without_the_others(bridge, cleared):
     run_id, _ = cleared
 

@@ -48,6 +48,7 @@ def wait(bridge, run_id):
     return bridge.artifacts(f"Resumed/{run_id}")
 
 
+@pytest.mark.every_airflow("resume")
 def test_what_had_finished_is_copied_and_the_rest_runs(bridge, failed, tmp_path):
     origin, _ = failed
     first = bridge.artifacts(f"Resumed/{origin}")

@@ -1,14 +1,10 @@
-"""A foreach in a foreach, in which one item can be broken."""
+"""A foreach in a foreach."""
 
-from pathlib import Path
-
-from metaflow import FlowSpec, Parameter, current, step
+from metaflow import FlowSpec, step
 
 
 class Fans(FlowSpec):
-    """start -> outer[i] -> work[i, k] -> gather[i] -> end."""
-
-    broken = Parameter("broken", help="a file; while it is there, item 1, 0 is broken", default="")
+    """start -> outer[i] -> work[i, k] -> gather[i] -> join -> end."""
 
     @step
     def start(self):
@@ -22,9 +18,6 @@ class Fans(FlowSpec):
 
     @step
     def work(self):
-        if self.input == "1a" and self.broken and Path(self.broken).is_file():
-            raise ValueError("item 1, 0 is broken")
-        self.attempt = current.retry_count
         self.value = self.input.upper()
         self.next(self.gather)
 
