@@ -8,21 +8,24 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import metaflow
 import numpy as np
 import polars as pl
 import pytest
+from ml_flows import storage
 from ml_flows.contract import HISTORY
 from s3_server import S3Server
 
 FLOWS = Path(__file__).parents[1] / "src" / "ml_flows"
 SHARED_DATA = Path(os.environ.get("TLC_DATA") or Path(__file__).parents[4] / "shared" / "data")
-RUN_WITHIN = 300.0  # seconds
+RUN_WITHIN = 900.0  # seconds; a busy machine may take ten times as long as a quiet one
 HOLIDAYS = [date(2023, 11, 23), date(2023, 12, 25), date(2024, 1, 1), date(2024, 1, 15)]
 
 
@@ -121,6 +124,11 @@ class Site:
         return f"s3://{self.bucket}"
 
     @property
+    def runs(self) -> Path:
+        """Where Metaflow keeps them."""
+        return self.directory / "metaflow"
+
+    @property
     def environment(self) -> dict[str, str]:
         kept = {
             name: value
@@ -130,10 +138,11 @@ class Site:
         return kept | self.s3.environment | {
             "METAFLOW_S3_ENDPOINT_URL": self.s3.url,
             "TRIP_DATA_ROOT": self.root,
-            "METAFLOW_DEFAULT_DATASTORE": "s3",
+            # Metaflow's S3 client starts Pythons for each artifact: it costs more than the flows.
+            "METAFLOW_DEFAULT_DATASTORE": "local",
             "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{self.s3.bucket}/{self.bucket}",
             "METAFLOW_DEFAULT_METADATA": "local",
-            "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.directory / "metaflow"),
+            "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.runs),
             "METAFLOW_HOME": str(self.directory / "home"),
             "METAFLOW_USER": "tester",
         } | self.extra  # fmt: skip
@@ -222,11 +231,34 @@ class Site:
         """What ml_flows.report prints."""
         return dict(json.loads(self.python("-m", "ml_flows.report", "--json", *arguments).stdout))
 
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Let this process see the world too: its S3 server, and Metaflow's client its runs."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+                patch.delenv(name, raising=False)
+            for name, value in self.environment.items():
+                if name.startswith(("AWS_", "METAFLOW_USER")):
+                    patch.setenv(name, value)
+            storage._store.cache_clear()
+            if (self.runs / ".metaflow").is_dir():
+                metaflow.metadata(f"local@{self.runs}")
+            metaflow.namespace("user:tester")
+            yield
+            storage._store.cache_clear()
+
 
 @pytest.fixture
 def site(s3_server: S3Server, tmp_path: Path) -> Site:
     """An empty world of one's own."""
     return _site(s3_server, tmp_path)
+
+
+@pytest.fixture
+def here(site: Site) -> Iterator[Site]:
+    """The same, for this process too."""
+    with site.here():
+        yield site
 
 
 @pytest.fixture(scope="session")

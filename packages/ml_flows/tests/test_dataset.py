@@ -90,22 +90,6 @@ def test_the_last_seven_days(month: str, start: tuple[int, int, int]) -> None:
     assert split.last_days(month, 7) == datetime(*start)
 
 
-@pytest.fixture
-def here(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """The test's world, for this process too."""
-    _use(site, monkeypatch)
-    return site
-
-
-def _use(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in site.environment.items():
-        if name.startswith("AWS_"):
-            monkeypatch.setenv(name, value)
-    storage._store.cache_clear()
-
-
 def _plan(here: Site, train: str, test: str = "") -> split.Split:
     return dataset.plan_split(f"{here.root}/features", "green", train, test, validation_days=7)
 
@@ -259,12 +243,12 @@ def test_a_file_that_is_not_parquet_is_refused(here: Site) -> None:
         dataset.read([manifest])
 
 
-def test_a_server_that_does_not_answer_is_worth_a_retry(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_does_not_answer_is_worth_a_retry(site: Site) -> None:
     # Port 9 (discard) has no listener.
-    _use(site.with_environment(AWS_ENDPOINT_URL="http://127.0.0.1:9"), monkeypatch)
-    with pytest.raises(StorageUnavailableError, match=r"http://127\.0\.0\.1:9 does not answer"):
+    with (
+        site.with_environment(AWS_ENDPOINT_URL="http://127.0.0.1:9").here(),
+        pytest.raises(StorageUnavailableError, match=r"http://127\.0\.0\.1:9 does not answer"),
+    ):
         dataset.resolve(f"{site.root}/features", "green", "2024-01")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from ml_flows import dataset, publish, storage
+from ml_flows import dataset, publish
 from ml_flows.errors import InputError
 
 from .conftest import Site, trips
@@ -65,16 +65,6 @@ def test_a_reader_never_sees_half_a_version_even_if_the_writer_is_killed(site: S
             writer.wait(20)
         read.add(_check_current(site))
     assert len(read) > 3  # the reader did see versions come and go
-
-
-@pytest.fixture
-def here(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """The test's world, for this process too."""
-    for name, value in site.environment.items():
-        if name.startswith("AWS_"):
-            monkeypatch.setenv(name, value)
-    storage._store.cache_clear()
-    return site
 
 
 def _predict(site: Site, features: dict[str, Any], root: str) -> dict[str, Any]:
