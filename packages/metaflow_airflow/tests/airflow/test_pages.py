@@ -156,6 +156,12 @@ def test_a_screen_reader_is_told_what_is_where(alone):
             - button "Show"
           - region "Lineage":
             - heading "Lineage" [level=2]
+            - table "Datasets, from the first to the last":
+              - rowgroup:
+                - row "dataset written by read by"
+              - rowgroup:
+                - row /<script>.*this run, start/
+                - row /metaflow:..Hostile.*this run, start/
           - region "Deployment":
             - heading "Deployment" [level=2]
           - region "Parameters":

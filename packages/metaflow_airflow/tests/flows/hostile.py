@@ -7,6 +7,7 @@ from html import escape
 
 from metaflow import FlowSpec, Parameter, card, current, step
 from metaflow.cards import Markdown
+from metaflow_airflow import lineage
 
 # What each attempt comes to is written into the card's own page. (A script in it would not run.)
 # It runs as a handler, in whose scope `open` would be the document's.
@@ -65,6 +66,8 @@ class Hostile(FlowSpec):
     @step
     def start(self):
         current.card.append(Markdown(_HTML))
+        lineage.read("s3://features/<script>")
+        lineage.wrote(f"metaflow://{current.flow_name}/{current.run_id}")
         self.picture = png()
         self.rows = [{"name": "a", "count": 1}, {"name": "b", "count": 2}]
         self.code = date(2024, 1, 31)  # what only running code can load
