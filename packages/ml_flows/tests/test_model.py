@@ -115,6 +115,15 @@ def test_a_champion_that_was_fitted_before_there_was_history_predicts_on() -> No
     assert np.array_equal(model.raw(fitted, table), fitted.predict(made))
 
 
+def test_a_month_without_trips_outside_the_range_has_the_same_honest_error() -> None:
+    table = trips("2023-12", 300)
+    fitted = model.refit(table, VALUES, trees=5)
+    none = table.head(0).with_columns(beyond=pl.lit(False))
+    inside = evaluation.errors(evaluation.minutes(table), model.predict(fitted, table))
+    found = evaluation.honest(inside, none, model.predict(fitted, none))
+    assert found == {"asked": inside, "with_beyond": inside}
+
+
 def test_errors_are_those_of_the_textbook() -> None:
     found = evaluation.errors(np.array([10.0, 20.0]), np.array([13.0, 16.0]))
     assert found == {"rmse": pytest.approx(12.5**0.5), "mae": 3.5, "bias": -0.5, "rows": 2}

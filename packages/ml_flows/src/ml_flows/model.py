@@ -163,6 +163,8 @@ def transformer(
 
 def raw(model: Any, trips: pl.DataFrame) -> Floats:
     """(trips,) what a fitted pipeline says; one fitted before there was history sees none."""
+    if trips.is_empty():  # such as the quarantine of a month without too short or too long ones
+        return np.zeros(0)
     said: Floats = model.predict(design(trips)[:, : model.n_features_in_])
     return said
 
