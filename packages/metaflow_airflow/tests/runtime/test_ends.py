@@ -158,15 +158,20 @@ def test_a_worker_that_is_killed_takes_its_step_along(
     fresh.succeed("start", attempt=1)
 
 
+@pytest.mark.parametrize("it", ["downloads its code", "takes its place in the datastore"])
 def test_a_worker_that_dies_before_the_step_starts(
-    platform: Platform, fresh: LauncherRun, tmp_path: Path
+    platform: Platform, fresh: LauncherRun, tmp_path: Path, it: str
 ) -> None:
-    """The launcher still downloads: from a server that accepts and never answers."""
+    """The launcher asks a server that accepts and never answers."""
+    sha = "1" * 40
+    if it != "downloads its code":
+        fresh.succeed("start")  # this host has the package from here on
+        sha = fresh.task("start").code_sha
     with socket.create_server(("127.0.0.1", 0)) as server:
         file = tmp_path / "task.json"
         task = dataclasses.replace(
-            fresh.task("start"),
-            code_sha="1" * 40,
+            fresh.task("start", attempt=1),
+            code_sha=sha,
             env={"METAFLOW_S3_ENDPOINT_URL": f"http://127.0.0.1:{server.getsockname()[1]}"},
         )
         file.write_text(task.to_json())

@@ -111,7 +111,6 @@ class Launch:
         self._at_end.append(self._bring_logs_home)
         gc.freeze()  # keeps the forks' memory shared
         gc.enable()
-        signals.stop_raising()
         watch = ChildWatch(
             signals,
             self._lifeline,
@@ -120,13 +119,14 @@ class Launch:
             lambda: end_strays(token, spare=(os.getpid(), guard.pid)),
             look=MemoryRecord(self._result).update,
         )
-        run = functools.partial(self._run_attempt, folder, environ, watch, guard)
+        run = functools.partial(self._run_attempt, folder, environ, signals, watch, guard)
         return run_loop(task, task.loop, run, self._say) if task.loop else run(task, "")
 
     def _run_attempt(
         self,
         folder: StepFolder,
         environ: Mapping[str, str],
+        signals: Signals,
         watch: ChildWatch,
         guard: Guard,
         task: StepTask,
@@ -135,7 +135,9 @@ class Launch:
         if self._uploader is not None:  # that of the iteration before
             self._bring_logs_home()
             folder.begin_logs()
+        signals.begin_raising()
         prepared = claim(task, environ)
+        signals.stop_raising()
         self._uploader = uploader = LogUploader(
             folder.stdout, folder.stderr, prepared.store.save_logs, self._say
         )

@@ -40,12 +40,12 @@ class Lifeline:
 
 class Signals:
     """While a step is prepared, a signal or the worker's death raises Stop wherever the launcher
-    is; once it runs, signals are numbers that can be read from `descriptor`.
+    is, in a storage that does not answer too; once it runs, signals are numbers that can be read
+    from `descriptor`.
     """
 
     def __init__(self, lifeline: Lifeline) -> None:
         self._lifeline = lifeline
-        self._raising = True
         self._number: int | None = None
         self.descriptor, self._write_end = os.pipe()
         os.set_blocking(self.descriptor, False)
@@ -56,6 +56,11 @@ class Signals:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         # Python looks for a dead worker between two steps of a long import or download.
         signal.signal(signal.SIGALRM, self._look)
+        self.begin_raising()
+
+    def begin_raising(self) -> None:
+        """From here on they raise Stop, what came before as well."""
+        self._raising = True
         signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS, _LOOK_SECONDS)
 
     def stop_raising(self) -> None:
