@@ -103,6 +103,8 @@ class SeaweedFS(Server):
         deadline = time.monotonic() + self.deadline
         for bucket in BUCKETS:
             while (problem := self._stores_nothing(bucket)) is not None:
+                if self.running is None:
+                    return  # it was stopped meanwhile, or died, which is told as such
                 if time.monotonic() > deadline:
                     raise StackError(
                         f"the S3 server stores nothing in {bucket} (is the disk full?): {problem}"
