@@ -23,14 +23,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let files of tests on a real Airflow go first where several workers share the files.
+    """Let files of tests on a real Airflow go first where several workers share the files, and
+    those of the whole workspace next.
 
     They take minutes; begun last, one of them keeps one worker busy while the others have ended.
     """
     if not hasattr(config, "workerinput"):
         return
     long = Counter(item.path for item in items if "stack" in getattr(item, "fixturenames", ()))
-    items.sort(key=lambda item: -long[item.path])
+    workspace = config.rootpath / "tests"
+    items.sort(key=lambda item: (-long[item.path], workspace not in item.path.parents))
     config.stash[_WITHOUT_STACK] = {item.path for item in items} - long.keys()
 
 

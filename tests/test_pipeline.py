@@ -204,7 +204,7 @@ def test_clicks_alone_lead_from_the_predictions_to_their_models_card_and_to_the_
     task = tab(page, "task", TRAIN)
     task.frame_locator("iframe.card").get_by_text("RMSE").first.wait_for()
     task.get_by_role("link", name="run", exact=True).click()
-    made = run.get_by_role("row", name=re.compile("metaflow://Train"))
+    made = run.get_by_role("row").filter(has_text="metaflow://TrainTripDurationFlow/")
     made.get_by_role("link", name=PREDICT).first.click()
     tab(page, "run", PREDICT).get_by_role("heading", level=1).wait_for()
 

@@ -236,7 +236,7 @@ def test_steps_stay_small_and_artifacts_too(world: World) -> None:
         "sys.exit(done.returncode)"
     )
     flow = Path(__file__).parents[1] / "src" / "ml_flows" / "train_trip_duration.py"
-    arguments = ("run", "--test_month", "")
+    arguments = ("run", "--train_months", "2023-12", "--test_month", "")
     done = world.site.python("-c", code, str(flow), *arguments)
     assert int(done.stdout) < 400  # MB, the largest of all steps' processes
     # The same run without a test month: the last week is held out.
