@@ -29,13 +29,8 @@ def released(package: Path = _HERE) -> str:
         return (package / PUBLISHED).read_text().strip()
     name = package.name.replace("_", "-")
     part = package.parent.parent
-    if (part / "pyproject.toml").is_file() and (
-        commit := _git(part, "log", "-1", "--format=%h", "--", ".")
-    ):
-        tags = f"{name}-v*"
-        described = _git(part, "describe", "--tags", f"--match={tags}", "--always", commit)
-        changed = "-dirty" if _git(part, "status", "--porcelain", "--", ".") else ""
-        return f"{name}-{described.removeprefix(tags[:-1])}{changed}"
+    if (part / "pyproject.toml").is_file() and (described := _described(part, f"{name}-v")):
+        return f"{name}-{described}"
     try:
         return f"{name}-{version(name)}"
     except PackageNotFoundError:
