@@ -28,7 +28,8 @@ from beside_run import end_when_told, timed
 from embedded.stack import Stack
 from metaflow_airflow.airflow_api.assets import find_asset
 from metaflow_airflow.airflow_api.client import AirflowClient
-from metaflow_airflow.export.places import place_of
+from metaflow_airflow.bundle.objects import FolderObjects
+from metaflow_airflow.bundle.versions import Versions
 
 FLOW, PLAIN = "OnBench", "bench_plain"
 FLOW_EVENT, PLAIN_EVENT = "bench_flow", "bench_plain_event"
@@ -56,7 +57,8 @@ def main(burst: int) -> None:
             environment = stack.environment()
             timed([str(Path(__file__).parent / "flows" / "on_event.py"), "airflow", "create"],
                   environment)  # fmt: skip
-            place_of(environment["METAFLOW_AIRFLOW_DAGS_FOLDER"]).put("bench_plain.py", _PLAIN)
+            dags = FolderObjects(Path(environment["METAFLOW_AIRFLOW_DAGS_FOLDER"]))
+            Versions(dags).write({"bench_plain.py": _PLAIN.encode()})
             client = AirflowClient(stack.airflow_url, *stack.airflow_login)
             assets = {name: _asset(client, name) for name in (FLOW_EVENT, PLAIN_EVENT)}
             client.set_paused(FLOW, False)
