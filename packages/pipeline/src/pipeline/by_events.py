@@ -34,7 +34,7 @@ class Events:
         found: list[Run] = []
         for flow, number in self._awaited.items():
             runs = [*known, *found]
-            if sum(run.dag_id == flow.dag_id for run in runs) < number:
+            if _number(runs, flow) < number:
                 found += self._new(flow.dag_id, {(run.dag_id, run.run_id) for run in runs})
         return found
 
@@ -44,11 +44,7 @@ class Events:
         Args:
             runs: all that is known, of which none goes on.
         """
-        missing = [
-            flow
-            for flow, number in self._awaited.items()
-            if sum(run.dag_id == flow.dag_id for run in runs) < number
-        ]
+        missing = [flow for flow, number in self._awaited.items() if _number(runs, flow) < number]
         if not missing:
             self._missed = None
             return ""
@@ -57,10 +53,9 @@ class Events:
         if time.monotonic() - self._missed < _PATIENCE:
             return ""
         flow = missing[0]
-        there = sum(run.dag_id == flow.dag_id for run in runs)
         return (
-            f"events started {there} runs of {flow.dag_id} within {_PATIENCE:.0f} s, not the "
-            f"{self._awaited[flow]} that they should. Is the DAG paused, or exported with "
+            f"events started {_number(runs, flow)} runs of {flow.dag_id} within {_PATIENCE:.0f} s, "
+            f"not the {self._awaited[flow]} that they should. Is the DAG paused, or exported with "
             f"--no-triggers? Airflow's servers need {_SETTING} (docs/events.md)."
         )
 
@@ -86,3 +81,7 @@ class Events:
             else:
                 self._others.add(key)
         return found
+
+
+def _number(runs: Sequence[Run], flow: Flow) -> int:
+    return sum(run.dag_id == flow.dag_id for run in runs)

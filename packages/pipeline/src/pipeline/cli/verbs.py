@@ -107,12 +107,12 @@ def pipeline(options: argparse.Namespace, console: Console) -> int:
     """Run the whole pipeline and show its result."""
     began = time.monotonic()
     target = targets.target(options, console, began)
-    target.chain = options.chain or bool(options.train_month)
+    target.chain = chain = options.chain or bool(options.train_month)
     was_up = target.is_running
     chosen = Options(
         cab=options.cab, month=options.month, train_months=tuple(options.train_month),
         source=_source(options), rows=options.rows, seed=options.seed,
-        timeout=options.timeout, chain=options.chain or bool(options.train_month),
+        timeout=options.timeout, chain=chain,
     )  # fmt: skip
 
     def say(text: str) -> None:
